@@ -1,0 +1,3 @@
+"""The LLM gateway that Gatehouse deploys: an OpenAI-compatible API in front of Amazon Bedrock."""
+
+DEFAULT_PORT = 8080

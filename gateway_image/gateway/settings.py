@@ -1,0 +1,127 @@
+"""Everything the platform tells a gateway process: one definition for both sides.
+
+The gateway reads these fields from its environment; the platform's service construct sets exactly
+these variables in the container it runs. Both import this module, so a name exists once.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from gateway import DEFAULT_PORT
+from gateway.api_keys import parse_api_keys
+
+PREFIX = "GATEWAY_"
+
+
+class SettingsError(ValueError):
+    """The environment does not describe a gateway that can run; the message lists every problem."""
+
+
+# These keep the names the AWS SDKs use instead of one with our prefix.
+_STANDARD_VARIABLES = {
+    "bedrock_endpoint_url": "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    "appconfig_endpoint_url": "AWS_ENDPOINT_URL_APPCONFIGDATA",
+}
+
+
+class Settings(BaseModel):
+    """What one gateway process needs to know, validated once at start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Annotated[
+        str, Field(min_length=1, description="Name of the platform's environment, for logs.")
+    ]
+    region: Annotated[
+        str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region this process runs in.")
+    ]
+    models_source: Annotated[
+        str,
+        Field(
+            pattern=r"^(appconfig://[^/]+/[^/]+/[^/]+|file:///.+)$",
+            description="Where the model catalog is: appconfig://application/environment/profile or file:///path.",
+        ),
+    ]
+    api_keys: Annotated[
+        SecretStr,
+        Field(description="JSON object of caller name to API key; the bootstrap keys of this gateway."),
+    ]
+
+    cache_host: str
+    cache_port: Annotated[int, Field(ge=1, le=65535)] = 6379
+    cache_tls: bool = True
+    cache_username: str
+    cache_password: SecretStr
+
+    database_host: str
+    database_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    database_name: str
+    database_tls: bool = True
+    database_username: SecretStr
+    database_password: SecretStr
+
+    host: str = "0.0.0.0"  # noqa: S104 (a container is reached on its own address; security groups guard it)
+    port: Annotated[int, Field(ge=1, le=65535)] = DEFAULT_PORT
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    drain_seconds: Annotated[int, Field(ge=0, le=110)] = 100
+    request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+
+    bedrock_endpoint_url: Annotated[
+        str | None, Field(description="Replaces Bedrock's regional endpoints, as in the AWS SDKs.")
+    ] = None
+    appconfig_endpoint_url: Annotated[
+        str | None, Field(description="Replaces AppConfig's regional endpoint, as in the AWS SDKs.")
+    ] = None
+
+    @field_validator("api_keys")
+    @classmethod
+    def _api_keys_can_be_read(cls, secret: SecretStr) -> SecretStr:
+        parse_api_keys(secret.get_secret_value())
+        return secret
+
+
+def variable(field: str) -> str:
+    """The environment variable of a settings field; KeyError names a field that does not exist."""
+    if field not in Settings.model_fields:
+        raise KeyError(
+            f"{field!r} is no setting of the gateway; known: {', '.join(sorted(Settings.model_fields))}"
+        )
+    return _STANDARD_VARIABLES.get(field, PREFIX + field.upper())
+
+
+def secret_fields() -> frozenset[str]:
+    """The fields whose values are secrets: they never stand in a template or an environment listing."""
+    return frozenset(n for n, f in Settings.model_fields.items() if f.annotation is SecretStr)
+
+
+def required_fields() -> frozenset[str]:
+    """The fields without a default: a platform that leaves one out deploys a gateway that cannot start."""
+    return frozenset(n for n, f in Settings.model_fields.items() if f.is_required())
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from environment variables.
+
+    Raises SettingsError naming every variable that is missing, unknown or wrong, never its value.
+    """
+    known = {variable(field) for field in Settings.model_fields}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    problems = [f"{name}: not a setting of this gateway; mend its name or remove it" for name in unknown]
+    values = {
+        field: environ[variable(field)] for field in Settings.model_fields if variable(field) in environ
+    }
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    field = str(location[0]) if location else ""
+    place = variable(field) if field in Settings.model_fields else "settings"
+    return f"{place}: {message.removeprefix('Value error, ')}"

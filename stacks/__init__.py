@@ -1,0 +1,1 @@
+"""The stacks of one environment: they wire constructs together and define no resources themselves."""

@@ -1,0 +1,1 @@
+"""What an owner writes in config/<environment>.yaml, typed and validated once."""

@@ -1,0 +1,108 @@
+"""Says in words what a JSON Schema allows, and gives examples. Editors read the same schemas."""
+
+import json
+from typing import Any
+
+import yaml
+
+Schema = dict[str, Any]
+
+_LONGEST_SHOWN = 60
+
+
+def schema_at(root: Schema, path: tuple[str | int, ...]) -> Schema:
+    """Return the part of a JSON Schema that describes the value at a path; empty where it describes none."""
+    here = _resolved(root, root)
+    for part in path:
+        found = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
+        here = _resolved(root, found or {})
+    return here
+
+
+def choices(schema: Schema) -> list[Any]:
+    """Return the values a schema lists; empty for one that lists none."""
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
+
+
+def allowed(schema: Schema) -> str:
+    """Say in words what values a schema allows."""
+    if listed := choices(schema):
+        return either(listed)
+    if "patternErrorMessage" in schema:
+        return str(schema["patternErrorMessage"])
+    if schema.get("format") == "ipv4network":
+        return "an IPv4 network: an address, a slash and the length of its prefix"
+    match schema.get("type"):
+        case "integer":
+            return f"a whole number{_bounds(schema, 'minimum', 'maximum')}"
+        case "number":
+            return f"a number{_bounds(schema, 'minimum', 'maximum')}"
+        case "boolean":
+            return "true or false"
+        case "array":
+            return f"a list, length{_bounds(schema, 'minItems', 'maxItems')}"
+        case "object":
+            return f"a mapping with the keys {', '.join(schema['properties'])}"
+        case _:
+            return "text"
+
+
+def example(root: Schema, schema: Schema) -> str:
+    """Write a value that a schema allows, as YAML on one line."""
+    return as_yaml(_example(root, schema))
+
+
+def as_yaml(value: Any) -> str:
+    """Write a value as YAML on one line."""
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True
+    )
+    text = text.removesuffix("\n").removesuffix("\n...")
+    return text if text.isprintable() else json.dumps(value)  # JSON is YAML too and escapes line breaks
+
+
+def shown(value: Any) -> str:
+    """Write a value that someone gave, as YAML on one short line."""
+    if isinstance(value, dict):
+        return "a mapping"
+    text = as_yaml(list(value) if isinstance(value, tuple) else value)
+    if len(text) <= _LONGEST_SHOWN:
+        return text
+    return f"a list of {len(value)}" if isinstance(value, list) else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def either(values: list[Any]) -> str:
+    """List alternatives: a, b or c."""
+    words = [as_yaml(value) for value in values]
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _example(root: Schema, schema: Schema) -> Any:
+    schema = _resolved(root, schema)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if listed := choices(schema):
+        return listed[0]
+    match schema.get("type"):
+        case "object":
+            return {key: _example(root, schema["properties"][key]) for key in schema.get("required", [])}
+        case "array":
+            return [_example(root, schema["items"])]
+        case "boolean":
+            return True
+        case _:
+            return schema.get("default", schema.get("minimum", "text"))
+
+
+def _bounds(schema: Schema, lower: str, upper: str) -> str:
+    low, high = schema.get(lower), schema.get(upper)
+    if low is not None and high is not None:
+        return f" {low}" if low == high else f" from {low} to {high}"
+    return f" at least {low}" if low is not None else ""
+
+
+def _resolved(root: Schema, schema: Schema) -> Schema:
+    if "$ref" not in schema:
+        return schema
+    target: Schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return {**target, **{keyword: value for keyword, value in schema.items() if keyword != "$ref"}}
