@@ -1,0 +1,1 @@
+"""Reusable constructs of the platform: one capability a module, taking interfaces, defining resources."""

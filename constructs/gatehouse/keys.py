@@ -1,0 +1,51 @@
+"""KMS keys."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+# The longest that KMS offers: until then a deletion can be cancelled and what the key encrypted is readable.
+DELETION_WINDOW = cdk.Duration.days(30)
+
+
+class EncryptionKeys(Construct):
+    """The two customer managed keys of an environment, both multi-Region and rotated every year.
+
+    `data` encrypts what is stored: database, cache, objects, secrets and images. `logs` encrypts log
+    groups; CloudWatch Logs may use it for this account's log groups in this region and nothing else.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, removal_policy: cdk.RemovalPolicy) -> None:
+        super().__init__(scope, construct_id)
+        data_key = _key(self, "Data", "data at rest", removal_policy)
+        logs_key = _key(self, "Logs", "log groups", removal_policy)
+        logs_key.add_to_resource_policy(_cloudwatch_logs_statement(cdk.Stack.of(self)))
+        # References by ARN: a grant goes into the grantee's policy. In the key's it would make the keys'
+        # stack depend on the grantee's, which depends on the keys'.
+        self.data = kms.Key.from_key_arn(self, "DataReference", data_key.key_arn)
+        self.logs = kms.Key.from_key_arn(self, "LogsReference", logs_key.key_arn)
+
+
+def _key(scope: Construct, construct_id: str, encrypts: str, removal_policy: cdk.RemovalPolicy) -> kms.Key:
+    return kms.Key(
+        scope,
+        construct_id,
+        description=f"Gatehouse: {encrypts}",
+        enable_key_rotation=True,
+        multi_region=True,
+        pending_window=DELETION_WINDOW,
+        removal_policy=removal_policy,
+    )
+
+
+def _cloudwatch_logs_statement(stack: cdk.Stack) -> iam.PolicyStatement:
+    log_groups = stack.format_arn(
+        service="logs", resource="log-group", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+    )
+    return iam.PolicyStatement(
+        principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+        actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+        resources=["*"],  # in a key policy this is the key itself
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+    )

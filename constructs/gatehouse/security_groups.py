@@ -1,0 +1,63 @@
+"""Who may open a connection to whom, inside the VPC and from outside."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from gatehouse.findings import acknowledge
+
+HTTP = ec2.Port.tcp(80)
+HTTPS = ec2.Port.tcp(443)
+
+
+class SecurityGroups(Construct):
+    """Every security group of the platform, in one place so that stacks using them form no cycle.
+
+    The chain is callers → `load_balancer` → `service` → `database`, `cache`, `endpoints`. Nothing
+    else is let in, and only `service` opens connections of its own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc: ec2.IVpc,
+        allowed_cidrs: Sequence[str],
+        service_port: int,
+        database_port: int,
+        cache_port: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.load_balancer = self._group("LoadBalancer", vpc, "Callers to the load balancer")
+        self.service = self._group("Service", vpc, "Tasks of the gateway")
+        self.database = self._group("Database", vpc, "PostgreSQL")
+        self.cache = self._group("Cache", vpc, "Valkey")
+        self.endpoints = self._group("Endpoints", vpc, "Interface endpoints of AWS services")
+
+        for cidr in allowed_cidrs:
+            self.load_balancer.add_ingress_rule(ec2.Peer.ipv4(cidr), HTTPS, "Callers")
+            self.load_balancer.add_ingress_rule(ec2.Peer.ipv4(cidr), HTTP, "Callers, redirected to HTTPS")
+        if "0.0.0.0/0" in allowed_cidrs:
+            acknowledge(
+                self.load_balancer,
+                {"EC23": "The configuration admits callers from anywhere; AWS WAF filters them first."},
+            )
+        _connect(self.load_balancer, self.service, service_port, "tasks of the gateway")
+        _connect(self.service, self.database, database_port, "PostgreSQL")
+        _connect(self.service, self.cache, cache_port, "Valkey")
+        self.endpoints.add_ingress_rule(self.service, HTTPS, "From tasks of the gateway")
+        # Not the endpoints alone: S3 is reached by a gateway endpoint, whose addresses are public, and
+        # models of other regions and providers through NAT.
+        self.service.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "AWS services and model providers")
+
+    def _group(self, construct_id: str, vpc: ec2.IVpc, description: str) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(
+            self, construct_id, vpc=vpc, description=description, allow_all_outbound=False
+        )
+
+
+def _connect(source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int, target_name: str) -> None:
+    source.add_egress_rule(target, ec2.Port.tcp(port), f"To {target_name}")
+    target.add_ingress_rule(source, ec2.Port.tcp(port), f"From {source.node.id}")

@@ -1,0 +1,74 @@
+"""The Data stack."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from gatehouse import names
+from gatehouse.bootstrap_keys import BootstrapKeys
+from gatehouse.cache import Cache
+from gatehouse.container_settings import default_port
+from gatehouse.database import Database
+from gatehouse.network import Network
+from gatehouse.object_store import LogBucket, ObjectStore
+from gatehouse.security_groups import SecurityGroups
+from stacks.config.model import Environment
+from stacks.lifetimes import log_retention, removal_policy
+
+
+class DataStack(cdk.Stack):
+    """Everything the gateway keeps: database, cache, objects and secrets."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Environment,
+        network: Network,
+        security_groups: SecurityGroups,
+        data_key: kms.IKey,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        policy = removal_policy(config)
+        self.database = Database(
+            self,
+            "Database",
+            vpc=network.vpc,
+            subnets=network.data_subnets,
+            security_group=security_groups.database,
+            encryption_key=data_key,
+            log_key=log_key,
+            log_retention=log_retention(config),
+            instance_identifier=names.database_instance(config.name),
+            instance_class=config.database.instance_class,
+            database_name="gatehouse",
+            storage_gib=config.database.storage_gib,
+            storage_limit_gib=config.database.storage_limit_gib,
+            multi_az=config.database.multi_az,
+            backup_retention=cdk.Duration.days(config.database.backup_days),
+            deletion_protection=config.database.deletion_protection,
+            removal_policy=policy,
+        )
+        self.cache = Cache(
+            self,
+            "Cache",
+            vpc=network.vpc,
+            subnets=network.data_subnets,
+            security_group=security_groups.cache,
+            encryption_key=data_key,
+            user_id=names.cache_user(config.name),
+            node_type=config.cache.node_type,
+            replicas=config.cache.replicas,
+            port=default_port("cache_port"),
+        )
+        self.bootstrap_keys = BootstrapKeys(
+            self, "BootstrapKeys", encryption_key=data_key, removal_policy=policy
+        )
+        logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
+        objects = ObjectStore(
+            self, "ObjectStore", encryption_key=data_key, access_logs=logs.bucket, removal_policy=policy
+        )
+        cdk.CfnOutput(self, "BootstrapKeysSecretArn", value=self.bootstrap_keys.secret.secret_arn)
+        cdk.CfnOutput(self, "ObjectStoreBucketName", value=objects.bucket.bucket_name)

@@ -1,0 +1,76 @@
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Template
+
+from gatehouse.model_configuration import ModelConfiguration
+from tests.constructs.conftest import Properties
+
+CATALOG: dict[str, list[str]] = {"models": []}
+SCHEMA = {"type": "object"}
+
+
+def _configuration(stack: cdk.Stack) -> ModelConfiguration:
+    return ModelConfiguration(
+        stack,
+        "Models",
+        catalog_json=json.dumps(CATALOG),
+        validator_schema=SCHEMA,
+    )
+
+
+def test_the_catalog_is_validated_and_deployed(stack: cdk.Stack, properties: Properties) -> None:
+    _configuration(stack)
+    (version,) = properties("AWS::AppConfig::HostedConfigurationVersion")
+    assert json.loads(version["Content"]) == CATALOG
+    (profile,) = properties("AWS::AppConfig::ConfigurationProfile")
+    (validator,) = profile["Validators"]
+    assert validator["Type"] == "JSON_SCHEMA"
+    assert json.loads(validator["Content"]) == SCHEMA
+    assert len(properties("AWS::AppConfig::Deployment")) == 1
+
+
+def test_it_rolls_out_at_once(stack: cdk.Stack, properties: Properties) -> None:
+    _configuration(stack)
+    (strategy,) = properties("AWS::AppConfig::DeploymentStrategy")
+    assert strategy["DeploymentDurationInMinutes"] == 0
+    assert strategy["FinalBakeTimeInMinutes"] == 0
+    assert strategy["GrowthFactor"] == 100
+
+
+def test_it_can_be_removed(stack: cdk.Stack) -> None:
+    _configuration(stack)
+    # AppConfig deletes no profile that has versions.
+    Template.from_stack(stack).has_resource(
+        "AWS::AppConfig::HostedConfigurationVersion", {"DeletionPolicy": "Delete"}
+    )
+
+
+def test_a_reader_may_read_this_configuration_alone(stack: cdk.Stack, properties: Properties) -> None:
+    configuration = _configuration(stack)
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    configuration.grant_read(role)
+    (policy,) = properties("AWS::IAM::Policy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"]
+    assert _names(statement["Resource"]) == [
+        "arn:aws:appconfig:eu-central-1:111111111111:application/",
+        "application",
+        "/environment/",
+        "environment",
+        "/configuration/",
+        "profile",
+    ]
+    assert _names(stack.resolve(configuration.source))[0] == "appconfig://"
+
+
+def _names(value: dict[str, Any]) -> list[str]:
+    """The parts of a joined text; a reference is shown as what it refers to."""
+    kinds = {"ModelsApplicationE": "environment", "ModelsApplication": "application", "ModelsConf": "profile"}
+    names = []
+    for part in value["Fn::Join"][1]:
+        reference = part["Ref"] if isinstance(part, dict) else ""
+        names.append(next((kind for prefix, kind in kinds.items() if reference.startswith(prefix)), part))
+    return names

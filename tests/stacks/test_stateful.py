@@ -1,0 +1,95 @@
+"""What holds data: its logical IDs never change, and it is protected where the environment is."""
+
+import json
+from typing import TYPE_CHECKING
+
+from stacks.config.load import load_environment
+
+if TYPE_CHECKING:
+    from tests.stacks.conftest import Assembly
+
+NESTED = "assembly-gatehouse-{}/manifest.json"
+STATEFUL_TYPES = {
+    "AWS::Cognito::UserPool",
+    "AWS::ECR::Repository",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::KMS::Key",
+    "AWS::RDS::DBInstance",
+    "AWS::S3::Bucket",
+    "AWS::SecretsManager::Secret",
+}
+# Another ID means another resource: CloudFormation would create an empty one and remove this one.
+STATEFUL = {
+    "Keys": {"EncryptionKeysData00D179BE", "EncryptionKeysLogs2DDB25A0"},
+    "Data": {
+        "AccessLogsBucketCD784A59",
+        "BootstrapKeysSecret6736D361",
+        "CachePassword81962705",
+        "CacheReplicationGroupBFE59FF3",
+        "DatabaseInstanceAA8A5FDE",
+        "DatabaseOwnerD07B5662",
+        "ObjectStoreBucketCFE8051E",
+    },
+    "Identity": {"UsersUserPool7E610616"},
+    "Registry": {"ImagesRepository2D0F5B9C"},
+    "Edge": {"AccessLogsBucketCD784A59"},
+}
+# Rebuilt from other data, so it goes with its stack.
+DISPOSABLE = {"CacheReplicationGroupBFE59FF3", "CachePassword81962705"}
+
+
+def test_logical_ids_are_pinned(assembly: "Assembly") -> None:
+    found = {
+        stack: {
+            logical_id
+            for logical_id, resource in template["Resources"].items()
+            if resource["Type"] in STATEFUL_TYPES
+        }
+        for stack, template in assembly.templates.items()
+    }
+    assert {stack: ids for stack, ids in found.items() if ids} == STATEFUL
+
+
+def test_data_outlives_its_stack_where_the_environment_is_protected(production: "Assembly") -> None:
+    for stack, logical_ids in STATEFUL.items():
+        for logical_id in logical_ids - DISPOSABLE:
+            resource = production.templates[stack]["Resources"][logical_id]
+            assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}, (stack, logical_id)
+            assert resource["UpdateReplacePolicy"] == "Retain", (stack, logical_id)
+
+
+def test_a_failed_first_deployment_leaves_no_name_behind(production: "Assembly") -> None:
+    named = {
+        "AWS::ECR::Repository": "RepositoryName",
+        "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::RDS::DBInstance": "DBInstanceIdentifier",
+    }
+    for stack, template in production.templates.items():
+        for logical_id, resource in template["Resources"].items():
+            if named.get(resource["Type"]) in resource.get("Properties", {}):
+                assert resource["DeletionPolicy"] == "RetainExceptOnCreate", (stack, logical_id)
+
+
+def test_stacks_are_protected_as_configured(assembly: "Assembly") -> None:
+    manifest = json.loads((assembly.directory / NESTED.format(assembly.environment)).read_text())
+    protected = {
+        name: artifact["properties"].get("terminationProtection", False)
+        for name, artifact in manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    assert len(protected) == len(assembly.templates)
+    expected = load_environment(assembly.environment).termination_protection
+    assert set(protected.values()) == {expected}, protected
+
+
+def test_dev_can_be_removed(development: "Assembly") -> None:
+    kept = {
+        (stack, logical_id)
+        for stack, template in development.templates.items()
+        for logical_id, resource in template["Resources"].items()
+        if resource.get("DeletionPolicy") == "Retain"
+    }
+    assert kept == {("Data", "AccessLogsBucketCD784A59"), ("Edge", "AccessLogsBucketCD784A59")}
+    assert development.resources("Data", "AWS::RDS::DBInstance")["DatabaseInstanceAA8A5FDE"][
+        "DeletionPolicy"
+    ] == ("Snapshot")
