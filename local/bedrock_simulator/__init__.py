@@ -1,0 +1,1 @@
+"""A simulator of Amazon Bedrock's runtime API: wire formats, refusals, quotas and faults on command."""
