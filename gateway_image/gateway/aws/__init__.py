@@ -1,0 +1,1 @@
+"""What the gateway needs of AWS: credentials, request signatures and endpoints."""

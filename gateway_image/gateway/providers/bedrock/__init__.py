@@ -1,0 +1,1 @@
+"""Amazon Bedrock: translation between OpenAI chat completions and Converse, and calling it."""

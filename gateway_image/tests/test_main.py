@@ -1,0 +1,40 @@
+import os
+
+import pytest
+
+from gateway import __main__ as module
+from gateway.settings import Settings
+from gateway.structured_log import StructuredLog
+
+
+def test_secrets_leave_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    environ = {
+        "GATEWAY_ENVIRONMENT": "dev",
+        "GATEWAY_REGION": "us-east-1",
+        "GATEWAY_MODELS_SOURCE": "file:///models.json",
+        "GATEWAY_API_KEYS": f'{{"ci": "{key}"}}',
+        "GATEWAY_CACHE_HOST": "cache",
+        "GATEWAY_CACHE_USERNAME": "gateway",
+        "GATEWAY_CACHE_PASSWORD": "password-of-the-cache",
+        "GATEWAY_DATABASE_HOST": "database",
+        "GATEWAY_DATABASE_NAME": "gateway",
+        "GATEWAY_DATABASE_USERNAME": "user-of-the-database",
+        "GATEWAY_DATABASE_PASSWORD": "password-of-the-database",
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    seen: dict[str, str] = {}
+
+    def serve(settings: Settings, _: StructuredLog) -> int:
+        assert settings.cache_password.get_secret_value() == "password-of-the-cache"
+        seen.update(os.environ)
+        return 0
+
+    monkeypatch.setattr(module, "_serve", serve)
+    assert module.main() == 0
+    assert seen["GATEWAY_CACHE_HOST"] == "cache"
+    for secret in (key, "password-of", "user-of"):
+        assert secret not in str(seen)
