@@ -1,0 +1,1 @@
+"""Build and run the gateway's image for real, also without a Docker daemon or a registry."""
