@@ -1,0 +1,53 @@
+"""How the local task differs from the deployed one: only in addresses that cannot exist here."""
+
+from dataclasses import dataclass
+
+from gateway.settings import Settings, variable
+from local.options import Options
+from local.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapped:
+    """One variable of the task that gets another value here."""
+
+    variable: str
+    deployed: str
+    local: str
+    reason: str
+
+
+def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list[Mapped]:
+    """The whole list, with the value deployed beside the value used here."""
+    ports = {name: str(port) for name, port in options.ports.items()}
+    listen = "loopback, not a task's interface"
+    no_tls = "loopback, no certificate"
+    settings = [
+        ("host", "127.0.0.1", listen),
+        ("port", ports["gateway"], listen),
+        ("cache_host", "127.0.0.1", "Valkey for ElastiCache"),
+        ("cache_port", ports["cache"], "Valkey for ElastiCache"),
+        ("cache_tls", "false", no_tls),
+        ("database_host", "127.0.0.1", "PostgreSQL for RDS"),
+        ("database_port", ports["database"], "PostgreSQL for RDS"),
+        ("database_tls", "false", no_tls),
+        ("bedrock_endpoint_url", options.url("bedrock"), "the Bedrock simulator"),
+        ("appconfig_endpoint_url", options.url("emulator"), "the emulator's AppConfig"),
+    ]
+    return [
+        *(_setting(task, field, local, reason) for field, local, reason in settings),
+        Mapped(
+            variable="AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            deployed="http://169.254.170.2/... (ECS)",
+            local=credentials_url,
+            reason="the emulator's STS",
+        ),
+    ]
+
+
+def _setting(task: Task, field: str, local: str, reason: str) -> Mapped:
+    name = variable(field)
+    default = Settings.model_fields[field].default
+    not_set = "(AWS's own)" if default is None else f"{str(default).lower()} (default)"
+    deployed = "(a secret)" if name in task.secrets else task.environment.get(name, not_set)
+    return Mapped(variable=name, deployed=deployed, local=local, reason=reason)

@@ -1,0 +1,31 @@
+"""MiniStack with repairs, stand-ins and an existing zone; its own variables configure the rest."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+import ministack.app
+from ministack.services.cloudformation import provisioners
+
+from local.emulator.existing import add_hosted_zone
+from local.emulator.repairs import repair
+from local.emulator.stand_ins import Records, register
+
+
+def _enforce_iam(*_signal: object) -> None:
+    """From now on a request needs a policy that allows it; the account's root may do everything."""
+    ministack.app.AUTH = True
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
+    parser.add_argument("--records", type=Path, required=True, help="file that shows what the stand-ins hold")
+    parser.add_argument("--hosted-zone", nargs=2, required=True, metavar=("ID", "NAME"))
+    arguments = parser.parse_args()
+    repair(provisioners)
+    register(provisioners._RESOURCE_HANDLERS, Records(arguments.records))
+    add_hosted_zone(*arguments.hosted_zone)
+    signal.signal(signal.SIGUSR1, _enforce_iam)
+    sys.argv = sys.argv[:1]  # MiniStack's main() parses a command line of its own
+    ministack.app.main()

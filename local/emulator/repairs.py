@@ -1,0 +1,98 @@
+"""Where MiniStack's CloudFormation answers differently from AWS in a way the platform can see.
+
+Each repair wraps one native function; remove it when MiniStack answers as AWS does.
+"""
+
+import string
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ministack.services import elasticache
+
+Properties = dict[str, Any]
+Result = tuple[str, dict[str, Any]]
+Create = Callable[[str, Properties, str], Result]
+Handlers = dict[str, dict[str, Any]]
+
+
+def repair(provisioners: ModuleType) -> None:
+    """Wrap what needs it in MiniStack's module of CloudFormation resource handlers."""
+    handlers: Handlers = provisioners._RESOURCE_HANDLERS
+    _answer_vpc_cidr_block(handlers["AWS::EC2::VPC"])
+    _answer_secret_arn(handlers["AWS::SecretsManager::Secret"])
+    _answer_task_secrets(provisioners)
+    _answer_access_strings()
+
+
+def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
+    """`Fn::GetAtt CidrBlock` of a VPC is missing; the CDK uses it in endpoint security groups."""
+    create: Create = handler["create"]
+
+    def create_with_cidr(logical_id: str, properties: Properties, stack_name: str) -> Result:
+        physical_id, attributes = create(logical_id, properties, stack_name)
+        return physical_id, {**attributes, "CidrBlock": properties["CidrBlock"]}
+
+    handler["create"] = create_with_cidr
+
+
+def _answer_secret_arn(handler: dict[str, Any]) -> None:
+    """A secret's `Ref` is its ARN, and generated passwords obey ExcludePunctuation."""
+    create: Create = handler["create"]
+    update = handler["update"]
+    delete = handler["delete"]
+
+    def create_with_arn(logical_id: str, properties: Properties, stack_name: str) -> Result:
+        _, attributes = create(logical_id, _without_punctuation(properties), stack_name)
+        return attributes["Arn"], attributes
+
+    def update_by_arn(arn: str, old: Properties, new: Properties, stack_name: str, logical_id: str) -> Result:
+        _, attributes = update(
+            _secret_name(arn), _without_punctuation(old), _without_punctuation(new), stack_name, logical_id
+        )
+        return attributes["Arn"], attributes
+
+    def delete_by_arn(arn: str, properties: Properties) -> None:
+        delete(_secret_name(arn), properties)
+
+    handler.update(create=create_with_arn, update=update_by_arn, delete=delete_by_arn)
+
+
+def _secret_name(arn: str) -> str:
+    """The name within a secret's ARN, which ends in a hyphen and six characters of Secrets Manager's own."""
+    return arn.split(":", 6)[6][: -len("-XXXXXX")]
+
+
+def _without_punctuation(properties: Properties) -> Properties:
+    generate = properties.get("GenerateSecretString")
+    if not generate or not generate.get("ExcludePunctuation"):
+        return properties
+    excluded = generate.get("ExcludeCharacters", "") + string.punctuation
+    return {**properties, "GenerateSecretString": {**generate, "ExcludeCharacters": excluded}}
+
+
+def _answer_task_secrets(provisioners: ModuleType) -> None:
+    """A deployed container's `secrets` keep CloudFormation's capitals, so SDKs read empty entries."""
+    normalize: Callable[[list[Properties]], list[Properties]] = provisioners._normalize_container_defs
+
+    def normalize_with_secrets(containers: list[Properties]) -> list[Properties]:
+        normalized = normalize(containers)
+        for container in normalized:
+            container["secrets"] = [
+                {"name": secret["Name"], "valueFrom": secret["ValueFrom"]}
+                for secret in container.get("secrets", [])
+            ]
+        return normalized
+
+    provisioners._normalize_container_defs = normalize_with_secrets  # type: ignore[attr-defined]  # no stubs
+
+
+def _answer_access_strings() -> None:
+    """DescribeUsers puts access strings into XML as they are, and every useful one holds an ampersand."""
+    user_xml: Callable[[Properties], str] = elasticache._user_xml
+
+    def user_xml_escaped(user: Properties) -> str:
+        return user_xml({**user, "AccessString": escape(user["AccessString"])})
+
+    elasticache._user_xml = user_xml_escaped

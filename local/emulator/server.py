@@ -1,0 +1,49 @@
+"""Starts the emulator as a child process."""
+
+import signal
+import sys
+from pathlib import Path
+
+from local.options import ROOT, Options
+from local.processes import Child, Children, basic_environment, wait_until
+from local.ready import get
+from stacks.config.model import Environment
+
+
+def records_path(options: Options) -> Path:
+    """Where the emulator shows what its stand-ins hold."""
+    return options.state / "emulator" / "stand-ins.json"
+
+
+def start_emulator(children: Children, options: Options, environment: Environment) -> Child:
+    """Start the emulator as the environment's account, and wait until it answers."""
+    zone = (environment.edge.hosted_zone_id, environment.edge.hosted_zone_name)
+    command = [sys.executable, "-m", "local.emulator"]
+    command += ["--records", str(records_path(options)), "--hosted-zone", *zone]
+    records_path(options).parent.mkdir(exist_ok=True)
+    child = children.start("emulator", command, _variables(options, environment))
+    wait_until(child, lambda: get(f"{options.url('emulator')}/_ministack/health") is not None, 30)
+    return child
+
+
+def enforce_iam(emulator: Child) -> None:
+    """Have the emulator check requests against the deployed policies from now on, where it knows how.
+
+    Not before: the bootstrap bucket's policy rightly refuses plain HTTP, all that the emulator speaks here.
+    """
+    emulator.process.send_signal(signal.SIGUSR1)
+
+
+def _variables(options: Options, environment: Environment) -> dict[str, str]:
+    return {
+        **basic_environment(),
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(records_path(options).parent),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(options.ports["emulator"]),
+        "MINISTACK_ACCOUNT_ID": environment.account,
+        "MINISTACK_REGION": environment.region,
+        "DOCKER_HOST": f"unix://{options.state}/no-docker",  # or it would pull images and run the task itself
+        "IOT_MTLS_ENABLED": "0",  # or it takes port 8883
+        "SFTP_ENABLED": "0",  # or it may take port 2222
+    }

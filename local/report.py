@@ -1,0 +1,102 @@
+"""What `up` and `smoke` tell at the end, for people and as JSON."""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from local.addresses import Mapped
+from local.first_request import Answers
+from local.progress import Step
+
+PROVES = (
+    "This proves that the stacks deploy in order and fit together, that the execution role may read the "
+    "task's secrets, and that the gateway runs from the deployed task definition, secrets and model catalog. "
+    "It proves nothing about AWS's own behaviour: other IAM policies, networking, TLS, WAF, scaling and "
+    "failover are only recorded here, the models are simulated, and no container image was built."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSummary:
+    """A deployed stack."""
+
+    name: str
+    status: str
+    resources: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that ran."""
+
+    steps: list[Step]
+    stacks: list[StackSummary]
+    stand_ins: list[str]
+    task_definition: str
+    addresses: list[Mapped]
+    answers: Answers
+    url: str
+    api_key: str
+
+    @property
+    def curl(self) -> str:
+        """A command line that asks the gateway something."""
+        body = {"model": self.answers.model, "messages": [{"role": "user", "content": "Hello!"}]}
+        words = ["curl", f"{self.url}/v1/chat/completions", "-H", f"Authorization: Bearer {self.api_key}"]
+        return shlex.join([*words, "-H", "Content-Type: application/json", "-d", json.dumps(body)])
+
+    def as_json(self) -> str:
+        """The report as one JSON object on one line."""
+        return json.dumps({**asdict(self), "curl": self.curl, "proves": PROVES})
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the tables and how to try the gateway."""
+    console.print()
+    console.print(_steps(report.steps))
+    console.print(_stacks(report))
+    console.print(_addresses(report))
+    console.print(f"Task definition  {report.task_definition}", soft_wrap=True)
+    console.print(
+        f"Asked            {report.answers.model}, whole and streamed in {report.answers.chunks} chunks"
+    )
+    console.print(f"Answered         {report.answers.whole}", soft_wrap=True, markup=False)
+    console.print(f"Gateway          [bold]{report.url}/v1[/]  (OpenAI base URL)")
+    console.print(f"API key          {report.api_key}", soft_wrap=True, markup=False)
+    console.print("Try it:")
+    console.print(f"  {report.curl}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"\n[dim]{PROVES}[/]")
+
+
+def _steps(steps: list[Step]) -> Table:
+    table = Table("Step", title="What ran", title_justify="left", show_footer=True)
+    table.columns[0].footer = "Total"
+    table.add_column("Seconds", footer=f"{sum(step.seconds for step in steps):.1f}", justify="right")
+    for step in steps:
+        table.add_row(step.name, f"{step.seconds:.1f}")
+    return table
+
+
+def _stacks(report: Report) -> Table:
+    count = sum(stack.resources for stack in report.stacks)
+    title = f"Deployed: {count} resources ({len(report.stand_ins)} stand-ins)"
+    table = Table("Stack", "Status", title=title, title_justify="left")
+    table.add_column("Resources", justify="right")
+    for stack in report.stacks:
+        table.add_row(stack.name, stack.status, str(stack.resources))
+    return table
+
+
+def _addresses(report: Report) -> Table:
+    title = "Mapped: the gateway's environment as deployed, but for these"
+    table = Table(title=title, title_justify="left")
+    table.add_column("Variable", no_wrap=True)
+    table.add_column("Deployed", overflow="fold")
+    table.add_column("Here", no_wrap=True)
+    table.add_column("Why")
+    for row in report.addresses:
+        table.add_row(row.variable, row.deployed, row.local, row.reason)
+    return table

@@ -1,0 +1,126 @@
+"""Brings the platform up on this machine, step by step, and takes it down again."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+)
+
+from gateway.settings import variable
+from local import aws
+from local.addresses import mapped_addresses
+from local.assembly import Stack
+from local.deploy import bootstrap, deploy_all
+from local.emulator.server import enforce_iam, records_path, start_emulator
+from local.errors import LocalError
+from local.first_request import ask
+from local.gateway import gateway_environment, start_bedrock, start_gateway
+from local.options import ENVIRONMENT, Options
+from local.postgres import grant, start_postgres
+from local.preflight import check
+from local.processes import Children, death_notice, record
+from local.progress import Progress
+from local.report import Report, StackSummary
+from local.state import make_state, own_record
+from local.synthesis import synthesize_if_changed
+from local.task import Credentials, read_access_string, read_task
+from local.task_credentials import serve_task_credentials
+from local.valkey import start_valkey
+from stacks.config.load import load_environment
+from stacks.config.model import Environment
+
+
+@contextmanager
+def platform(options: Options, progress: Progress) -> Iterator[tuple[Report, Children]]:
+    """Bring everything up, have a chat request answered, hand over the report; stop everything at the end.
+
+    Raises PreconditionError before anything is started, LocalError when a step fails.
+    """
+    with progress.step("Check this machine"):
+        check(options)
+    make_state(options)
+    with ExitStack() as stack:
+        record(own_record(options), os.getpid(), signal.SIGTERM)
+        stack.callback(own_record(options).unlink)
+        children = stack.enter_context(Children(options))
+        try:
+            report = _bring_up(options, progress, stack, children)
+        except (BotoCoreError, ClientError) as error:
+            raise LocalError(
+                f"the emulator refused a request: {error}; see {options.logs}/emulator.log"
+            ) from error
+        yield report, children
+
+
+def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: Children) -> Report:
+    environment = load_environment(ENVIRONMENT)
+    region = environment.region
+    with progress.step(
+        f"Synthesize {ENVIRONMENT}, with rule packs and template validation, if it changed"
+    ) as say:
+        synthesize_if_changed(options, say)
+    with progress.step("Start the AWS emulator"):
+        emulator = start_emulator(children, options, environment)
+    with progress.step("Bootstrap the account with the CDK CLI") as say:
+        bootstrap(options, environment.account, region, say)
+    with progress.step("Deploy every stack with the CDK CLI (the image is not built here)") as say:
+        stacks = deploy_all(options, region, say)
+    enforce_iam(emulator)
+    task = read_task(options, region, stacks)
+    variables = {**task.environment, **task.secrets}
+    with progress.step("Start PostgreSQL"):
+        start_postgres(children, options)
+        grant(options, variables[variable("database_name")], _credentials(variables, "database"))
+    with progress.step("Start Valkey"):
+        user = _credentials(variables, "cache")
+        start_valkey(children, options, user, read_access_string(options, region, user.username))
+    with progress.step("Start the Bedrock simulator"):
+        start_bedrock(children, options)
+    credentials = stack.enter_context(serve_task_credentials(options, region, task.role))
+    addresses = mapped_addresses(task, options, credentials.url)
+    with progress.step("Start the gateway from the deployed task definition"):
+        start_gateway(children, options, gateway_environment(task, addresses, credentials, region))
+    api_key = next(iter(json.loads(variables[variable("api_keys")]).values()))
+    with progress.step("Ask by OpenAI's SDK, whole and streamed"):
+        answers = ask(options.url("gateway"), api_key)
+    return Report(
+        steps=progress.steps,
+        stacks=_summaries(options, environment, stacks),
+        stand_ins=sorted(json.loads(records_path(options).read_text())),
+        task_definition=task.definition,
+        addresses=addresses,
+        answers=answers,
+        url=options.url("gateway"),
+        api_key=api_key,
+    )
+
+
+def stay_up(children: Children) -> None:
+    """Return never; raises LocalError as soon as a process of the platform ends by itself."""
+    while (dead := children.dead()) is None:
+        time.sleep(0.5)
+    raise LocalError(death_notice(dead))
+
+
+def _credentials(variables: dict[str, str], service: str) -> Credentials:
+    return Credentials(
+        username=variables[variable(f"{service}_username")],
+        password=variables[variable(f"{service}_password")],
+    )
+
+
+def _summaries(options: Options, environment: Environment, stacks: list[Stack]) -> list[StackSummary]:
+    cloudformation = aws.client("cloudformation", options, environment.region)
+    deployed = {stack["StackName"]: stack for stack in cloudformation.describe_stacks()["Stacks"]}
+    return [
+        StackSummary(
+            name=stack.name, status=deployed[stack.name]["StackStatus"], resources=len(stack.resources)
+        )
+        for stack in stacks
+    ]
