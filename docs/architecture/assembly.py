@@ -1,0 +1,57 @@
+"""Reads what the architecture picture shows from a synthesized cloud assembly."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template."""
+
+    type: str
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack by its construct ID, the IDs of the stacks it deploys after, and its resources."""
+
+    name: str
+    after: tuple[str, ...]
+    resources: tuple[Resource, ...]
+
+    def of_type(self, resource_type: str) -> list[Resource]:
+        """Return the resources of one type."""
+        return [resource for resource in self.resources if resource.type == resource_type]
+
+
+def read_stacks(assembly: Path) -> dict[str, Stack]:
+    """Read the stacks of the one stage in a cloud assembly, in the order of their names."""
+    (stage,) = _artifacts(assembly, "cdk:cloud-assembly")
+    directory = assembly / stage[1]["properties"]["directoryName"]
+    stacks = dict(_artifacts(directory, "aws:cloudformation:stack"))
+    names = {artifact_id: stack["displayName"].rpartition("/")[2] for artifact_id, stack in stacks.items()}
+    found = (_stack(directory, stack, names) for stack in stacks.values())
+    return {stack.name: stack for stack in sorted(found, key=lambda stack: stack.name)}
+
+
+def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    for artifact_id, artifact in manifest["artifacts"].items():
+        if artifact["type"] == kind:
+            yield artifact_id, artifact
+
+
+def _stack(directory: Path, artifact: dict[str, Any], names: dict[str, str]) -> Stack:
+    template = json.loads((directory / artifact["properties"]["templateFile"]).read_text(encoding="utf-8"))
+    return Stack(
+        name=artifact["displayName"].rpartition("/")[2],
+        after=tuple(sorted(names[id_] for id_ in artifact.get("dependencies", []) if id_ in names)),
+        resources=tuple(
+            Resource(resource["Type"], resource.get("Properties", {}))
+            for resource in template["Resources"].values()
+        ),
+    )

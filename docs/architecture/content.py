@@ -1,0 +1,113 @@
+"""Which resources the architecture picture names, and how."""
+
+import json
+import re
+from typing import Any
+
+from docs.architecture.assembly import Resource, Stack
+
+_ENGINES = {"postgres": "PostgreSQL", "valkey": "Valkey"}
+
+# A type that is in none of these tables stops the drawing, so that nothing new is left out unseen.
+_NAMES = {
+    "AWS::AppConfig::ConfigurationProfile": "AppConfig: model catalog",
+    "AWS::ApplicationAutoScaling::ScalableTarget": "Auto Scaling: {MinCapacity} to {MaxCapacity} tasks",
+    "AWS::CertificateManager::Certificate": "ACM certificate",
+    "AWS::Cognito::UserPool": "Cognito user pool",
+    "AWS::ECR::Repository": "ECR repository",
+    "AWS::ECS::Service": "ECS service on Fargate",
+    "AWS::ElastiCache::ReplicationGroup": "ElastiCache for {Engine}",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Application Load Balancer",
+    "AWS::KMS::Key": "KMS key",
+    "AWS::Logs::LogGroup": "CloudWatch log group",
+    "AWS::RDS::DBInstance": "RDS for {Engine}",
+    "AWS::Route53::RecordSet": "Route 53 record",
+    "AWS::S3::Bucket": "S3 bucket",
+    "AWS::SecretsManager::Secret": "Secrets Manager secret",
+    "AWS::WAFv2::WebACL": "WAF web ACL",
+}
+_ALSO_DRAWN = {"AWS::EC2::NatGateway", "AWS::EC2::SecurityGroup", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint"}
+_NOT_DRAWN = {
+    "AWS::AppConfig::Application",
+    "AWS::AppConfig::Deployment",
+    "AWS::AppConfig::DeploymentStrategy",
+    "AWS::AppConfig::Environment",
+    "AWS::AppConfig::HostedConfigurationVersion",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolDomain",
+    "AWS::Cognito::UserPoolGroup",
+    "AWS::Cognito::UserPoolResourceServer",
+    "AWS::EC2::EIP",
+    "AWS::EC2::FlowLog",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::Route",
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::ECS::Cluster",
+    "AWS::ECS::TaskDefinition",
+    "AWS::ElastiCache::SubnetGroup",
+    "AWS::ElastiCache::User",
+    "AWS::ElastiCache::UserGroup",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::KMS::Alias",
+    "AWS::Logs::ResourcePolicy",
+    "AWS::RDS::DBParameterGroup",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::S3::BucketPolicy",
+    "AWS::SecretsManager::SecretTargetAttachment",
+    "AWS::WAFv2::LoggingConfiguration",
+    "AWS::WAFv2::WebACLAssociation",
+}
+
+
+def named_resources(stack: Stack) -> dict[str, str]:
+    """Return a line for each named type of a stack's resources, with their number if there are several.
+
+    Raises ValueError for a type that no table knows.
+    """
+    types = {resource.type for resource in stack.resources}
+    if unknown := types - _NAMES.keys() - _ALSO_DRAWN - _NOT_DRAWN:
+        kinds = ", ".join(sorted(unknown))
+        raise ValueError(f"stack {stack.name} holds {kinds}: say in {__name__} whether the picture names it")
+    return {kind: _line(stack.of_type(kind), kind) for kind in sorted(types & _NAMES.keys())}
+
+
+def endpoint_services(network: Stack) -> list[str]:
+    """Return the AWS services that have a VPC endpoint, as the last words of their names."""
+    endpoints = network.of_type("AWS::EC2::VPCEndpoint")
+    names = (_text(endpoint.properties["ServiceName"]) for endpoint in endpoints)
+    return sorted(name.removeprefix("com.amazonaws.").partition(".")[2] for name in names)
+
+
+def subnets(stack: Stack, kind: str) -> str:
+    """Say in which kind of subnets a stack's resource of one type is.
+
+    Raises ValueError if it refers to subnets of no kind or of several.
+    """
+    (resource,) = stack.of_type(kind)
+    kinds = set(re.findall(r"Vpc([a-z]+)Subnet", json.dumps(resource.properties)))
+    if len(kinds) != 1:
+        raise ValueError(f"{kind} in {stack.name} is in subnets of {len(kinds)} kinds: {sorted(kinds)}")
+    return f"in the {kinds.pop()} subnets"
+
+
+def _line(resources: list[Resource], kind: str) -> str:
+    properties = resources[0].properties
+    words = {**properties, "Engine": _ENGINES.get(properties.get("Engine", ""))}
+    name = _NAMES[kind].format_map(words)
+    return f"{len(resources)} {name}s" if len(resources) > 1 else name
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):  # {"Fn::Join": ["", parts]} with the region as a {"Ref": ...}
+        return "".join(part if isinstance(part, str) else "region" for part in value["Fn::Join"][1])
+    return str(value)

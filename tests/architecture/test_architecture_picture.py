@@ -1,0 +1,58 @@
+"""The picture shows what the environment dev synthesizes, and stops where it would leave something out."""
+
+from dataclasses import replace
+
+import pytest
+
+from docs.architecture.assembly import Resource, Stack
+from docs.architecture.draw import PICTURE, draw
+
+Stacks = dict[str, Stack]
+
+
+def test_the_committed_picture_is_current(dev_stacks: Stacks) -> None:
+    assert PICTURE.read_text(encoding="utf-8") == draw(dev_stacks), (
+        "run: cdk synth --quiet -o cdk.out/dev && python -m docs.architecture.draw cdk.out/dev"
+    )
+
+
+def test_it_names_every_stack_and_those_it_deploys_after(dev_stacks: Stacks) -> None:
+    picture = draw(dev_stacks)
+    for stack in dev_stacks.values():
+        assert f">{stack.name}</text>" in picture
+        assert f">after {', '.join(stack.after) or 'none'}</text>" in picture
+
+
+def _with(stacks: Stacks, name: str, resource_type: str) -> Stacks:
+    stack = stacks[name]
+    return {**stacks, name: replace(stack, resources=(*stack.resources, Resource(resource_type, {})))}
+
+
+def _without(stacks: Stacks, name: str, resource_type: str) -> Stacks:
+    kept = tuple(resource for resource in stacks[name].resources if resource.type != resource_type)
+    return {**stacks, name: replace(stacks[name], resources=kept)}
+
+
+def test_a_new_stack_must_be_placed(dev_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match=r"stacks: .*Audit"):
+        draw({**dev_stacks, "Audit": Stack("Audit", (), ())})
+
+
+def test_a_new_type_of_resource_must_be_decided_on(dev_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match="stack Data holds AWS::SQS::Queue: say in"):
+        draw(_with(dev_stacks, "Data", "AWS::SQS::Queue"))
+
+
+def test_a_named_resource_in_another_stack_must_be_placed(dev_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match="lists no AWS::WAFv2::WebACL in Service"):
+        draw(_with(dev_stacks, "Service", "AWS::WAFv2::WebACL"))
+
+
+def test_an_arrow_needs_what_it_stands_for(dev_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match=r"needs .*::ListenerRule in the stack Service"):
+        draw(_without(dev_stacks, "Service", "AWS::ElasticLoadBalancingV2::ListenerRule"))
+
+
+def test_the_way_to_bedrock_needs_its_endpoint(dev_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match="no endpoint for bedrock-runtime"):
+        draw(_without(dev_stacks, "Network", "AWS::EC2::VPCEndpoint"))
