@@ -144,3 +144,12 @@ async def test_an_environment_without_usable_credentials_says_what_to_do(
 ) -> None:
     with pytest.raises(CredentialsError, match=message):
         await load_credentials(environ, http)
+
+
+async def test_a_refused_endpoint_is_named_without_its_path(http: HttpClient) -> None:
+    environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://user:word@10.0.0.1/guid-of-the-task"}
+    with pytest.raises(CredentialsError, match="plain HTTP") as caught:
+        await load_credentials(environ, http)
+    assert "'http://10.0.0.1'" in str(caught.value)
+    assert "guid" not in str(caught.value)
+    assert "word" not in str(caught.value)

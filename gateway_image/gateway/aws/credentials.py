@@ -85,8 +85,7 @@ class ContainerCredentials:
     ):
         self._http = http
         self._url = url
-        # For messages: what follows the host is what guards the role's credentials.
-        self._endpoint = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        self._endpoint = _without_path(url)
         self._token = token
         self._token_file = token_file
         self._credentials: Credentials | None = None
@@ -201,10 +200,16 @@ def _container_endpoint(environ: Mapping[str, str]) -> str:
     parts = urlsplit(url)
     if parts.scheme != "https" and not _is_trusted_host(parts.hostname or ""):
         raise CredentialsError(
-            f"AWS_CONTAINER_CREDENTIALS_FULL_URI: {url!r} is plain HTTP to another machine; "
+            f"AWS_CONTAINER_CREDENTIALS_FULL_URI: {_without_path(url)!r} is plain HTTP to another machine; "
             f"allowed are https, loopback and {', '.join(sorted(_PLAIN_HTTP_HOSTS))}"
         )
     return url
+
+
+def _without_path(url: str) -> str:
+    """The address for messages: the path may hold what guards the role's credentials."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _is_trusted_host(host: str) -> bool:
