@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pydantic import Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 
 class Breach(NamedTuple):
@@ -29,6 +29,21 @@ def refuse(breaches: Iterable[Breach]) -> None:
     if found:
         context = {"breaches": found, "problems": "\n".join(map(str, found))}
         raise PydanticCustomError("broken_rule", "{problems}", context)
+
+
+def errors_of(error: ValidationError) -> list[ErrorDetails]:
+    """The errors that pydantic found, without those that only follow from others.
+
+    It counts a list's valid items alone, so that each invalid one may also make the list too short.
+    """
+    found = error.errors(include_url=False)
+    locations = [detail["loc"] for detail in found]
+
+    def follows(detail: ErrorDetails) -> bool:
+        here = detail["loc"]
+        return detail["type"] == "too_short" and any(here == loc[: len(here)] != loc for loc in locations)
+
+    return [detail for detail in found if not follows(detail)]
 
 
 def dotted(path: Iterable[str | int]) -> str:
