@@ -10,7 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from stacks.config.load import ConfigError, load_catalog, load_environment
+from stacks.config.load import ConfigError, load_configuration
 from stacks.platform import Platform
 
 DEFAULT_ENVIRONMENT = "dev"
@@ -31,7 +31,8 @@ def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None
         stack_traces=False,
     )
     environment = app.node.try_get_context("environment") or DEFAULT_ENVIRONMENT
-    Platform(app, config=load_environment(environment), catalog=load_catalog(environment))
+    config, catalog = load_configuration(environment)
+    Platform(app, config=config, catalog=catalog)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 

@@ -9,12 +9,12 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from gatehouse import names
-from gatehouse.bedrock_access import any_region_models, bedrock_statements
 from gatehouse.container_settings import ContainerSettings, container_settings, default_port
 from gatehouse.findings import acknowledge
 from gatehouse.gateway_service import GatewayService
 from gatehouse.gateway_task import CONTAINER, GatewayTask
 from gatehouse.image_synthesizer import ImageSynthesizer
+from gatehouse.model_access import ModelAccess
 from gatehouse.model_configuration import ModelConfiguration
 from gatehouse.network import Network
 from gatehouse.security_groups import SecurityGroups
@@ -27,6 +27,8 @@ from stacks.lifetimes import log_retention, removal_policy
 from stacks.registry import RegistryStack
 
 IMAGE_DIRECTORY = Path(__file__).resolve().parent.parent / "gateway_image"
+# A process uses one core at most.
+_CPU_UNITS_OF_A_CORE = 1024
 _ARCHITECTURES = {
     "arm64": (ecs.CpuArchitecture.ARM64, ecr_assets.Platform.LINUX_ARM64),
     "x86_64": (ecs.CpuArchitecture.X86_64, ecr_assets.Platform.LINUX_AMD64),
@@ -59,7 +61,7 @@ class ServiceStack(cdk.Stack):
                 repository_name=names.image_repository(config.name), repository_stack=registry
             ),
         )
-        models = _model_configuration(self, catalog)
+        models = _model_configuration(self, config, catalog)
         task = self._task(config, catalog, models, _settings(config, data, models), data_key, log_key)
         gateway = GatewayService(
             self,
@@ -78,6 +80,8 @@ class ServiceStack(cdk.Stack):
         gateway.service.node.add_dependency(models.deployed)
         cdk.CfnOutput(self, "ClusterName", value=gateway.cluster.cluster_name)
         cdk.CfnOutput(self, "ServiceName", value=gateway.service.service_name)
+        # Whom the roles of other accounts have to trust.
+        cdk.CfnOutput(self, "TaskRoleArn", value=task.definition.task_role.role_arn)
 
     def _task(
         self,
@@ -92,6 +96,7 @@ class ServiceStack(cdk.Stack):
         image = ecr_assets.DockerImageAsset(
             self, "Image", directory=str(IMAGE_DIRECTORY), platform=image_platform, asset_name="gateway"
         )
+        access = ModelAccess(self, catalog, bedrock_authentication=config.service.bedrock_authentication)
         task = GatewayTask(
             self,
             "Task",
@@ -100,30 +105,28 @@ class ServiceStack(cdk.Stack):
             cpu_units=config.service.cpu_units,
             memory_mib=config.service.memory_mib,
             port=default_port("port"),
-            # Another catalog is another task definition: ECS replaces the tasks that read the old one.
-            labels={"gatehouse.catalog": models.digest},
             settings=settings,
-            permissions=bedrock_statements(self, catalog),
+            permissions=access.statements,
             secret_key=data_key,
             log_key=log_key,
             log_retention=log_retention(config),
             removal_policy=removal_policy(config),
         )
         models.grant_read(task.definition.task_role)
-        reason = "Its inference profile chooses the region; a condition admits that profile's calls alone."
         acknowledge(
             task.definition.task_role,
-            {f"IAM5[Resource::{resource}]": reason for resource in any_region_models(self, catalog)},
+            {f"IAM5[Resource::{resource}]": reason for resource, reason in access.open_resources.items()},
         )
         return task
 
 
-def _model_configuration(stack: cdk.Stack, catalog: Catalog) -> ModelConfiguration:
+def _model_configuration(stack: cdk.Stack, config: Environment, catalog: Catalog) -> ModelConfiguration:
     return ModelConfiguration(
         stack,
         "Models",
-        catalog_json=catalog.model_dump_json(indent=2),
+        catalog_json=catalog.model_dump_json(indent=2, exclude_none=True),
         validator_schema=catalog_validator_schema(),
+        rollout=cdk.Duration.minutes(config.service.catalog_rollout_minutes),
     )
 
 
@@ -134,6 +137,8 @@ def _settings(config: Environment, data: DataStack, models: ModelConfiguration) 
             "environment": config.name,
             "region": config.region,
             "models_source": models.source,
+            "bedrock_authentication": config.service.bedrock_authentication,
+            "workers": str(max(1, config.service.cpu_units // _CPU_UNITS_OF_A_CORE)),
             "cache_host": data.cache.host,
             "cache_port": data.cache.port,
             "cache_username": data.cache.username,

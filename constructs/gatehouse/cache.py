@@ -17,7 +17,7 @@ USER = "gateway"
 # Scripts may run only commands that the user may run itself, so they cannot go around this.
 ACCESS = (
     f"on ~{KEY_PREFIX}* &{KEY_PREFIX}* -@all "
-    "+@read +@write +@connection +@transaction +@scripting +@pubsub -@dangerous"
+    "+@read +@write +@connection +@transaction +@scripting +@pubsub +time -@dangerous"
 )
 PASSWORD_LENGTH = 64
 

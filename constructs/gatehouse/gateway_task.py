@@ -1,6 +1,6 @@
 """The task definition that runs the gateway's image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -40,7 +40,6 @@ class GatewayTask(Construct):
         cpu_units: int,
         memory_mib: int,
         port: int,
-        labels: Mapping[str, str],
         settings: ContainerSettings,
         permissions: Sequence[iam.PolicyStatement],
         secret_key: kms.IKey,
@@ -68,7 +67,6 @@ class GatewayTask(Construct):
             CONTAINER,
             image=image,
             port_mappings=[ecs.PortMapping(name="http", container_port=port)],
-            docker_labels=dict(labels),
             environment=dict(settings.environment),
             secrets=dict(settings.secrets),
             user=USER,

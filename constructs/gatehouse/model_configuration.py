@@ -1,6 +1,5 @@
 """The model catalog, delivered through AppConfig."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +9,18 @@ from aws_cdk import aws_appconfig as appconfig
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IDependable
 
-_AT_ONCE = cdk.Duration.minutes(0)
+# Of the tasks, in each step of a rollout.
+_STEP_PERCENT = 20
 
 
 class ModelConfiguration(Construct):
     """A hosted AppConfig profile with the catalog, checked against `validator_schema` before it is deployed.
 
-    `source` is what the gateway's `models_source` setting wants. The gateway reads the catalog when it
-    starts: tasks must come after `deployed`, and be replaced when `digest` changes.
+    Running tasks follow a change by themselves: over `rollout` in equal steps, after which the deployment can
+    be rolled back for as long again before AppConfig calls it complete. Zero is all tasks at once.
+
+    `source` is what the gateway's `models_source` setting wants. The first tasks must come after `deployed`:
+    they do not start without a catalog.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class ModelConfiguration(Construct):
         *,
         catalog_json: str,
         validator_schema: Mapping[str, Any],
+        rollout: cdk.Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         application = appconfig.Application(self, "Application", description="Gatehouse")
@@ -34,9 +38,10 @@ class ModelConfiguration(Construct):
         strategy = appconfig.DeploymentStrategy(
             self,
             "Strategy",
-            # At once: running tasks do not read it, and the service replaces them gradually.
             rollout_strategy=appconfig.RolloutStrategy.linear(
-                growth_factor=100, deployment_duration=_AT_ONCE, final_bake_time=_AT_ONCE
+                growth_factor=_STEP_PERCENT if rollout.to_minutes() else 100,
+                deployment_duration=rollout,
+                final_bake_time=rollout,
             ),
         )
         profile = appconfig.HostedConfiguration(
@@ -53,7 +58,6 @@ class ModelConfiguration(Construct):
             # The CDK retains versions, and a profile that has some cannot be deleted.
             version.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         self.deployed: IDependable = profile
-        self.digest = hashlib.sha256(catalog_json.encode()).hexdigest()[:16]
         path = (application.application_id, environment.environment_id, profile.configuration_profile_id)
         self.source = "appconfig://" + "/".join(path)
         self._configuration_arn = cdk.Stack.of(self).format_arn(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stacks.config.load import CONFIG_DIRECTORY, environment_names, load_catalog, load_environment
+from stacks.config.load import CONFIG_DIRECTORY, environment_names, load_configuration
 from stacks.config.problems import ConfigError, Problem
 
 
@@ -18,11 +18,10 @@ def check(names: Sequence[str], directory: Path = CONFIG_DIRECTORY) -> list[Prob
     """Return the problems of the named environments' files, of all environments where none is named."""
     problems: list[Problem] = []
     for name in names or environment_names(directory):
-        for load in (load_environment, load_catalog):
-            try:
-                load(name, directory)
-            except ConfigError as error:
-                problems += error.problems
+        try:
+            load_configuration(name, directory)
+        except ConfigError as error:
+            problems += error.problems
     return problems
 
 

@@ -1,6 +1,6 @@
 """Rewrites a JSON Schema of pydantic's (draft 2020-12) in draft 4, without what only describes."""
 
-from stacks.config.schema_words import Schema
+from stacks.config.schema_places import Schema
 
 _RESTRICTS = {
     "additionalProperties",
@@ -14,8 +14,18 @@ _RESTRICTS = {
     "pattern",
     "required",
     "type",
+    "uniqueItems",
 }
-_DESCRIBES = {"$defs", "default", "description", "examples", "format", "patternErrorMessage", "title"}
+_DESCRIBES = {
+    "$defs",
+    "default",
+    "description",
+    "discriminator",  # the kinds under oneOf say the same
+    "examples",
+    "format",
+    "patternErrorMessage",
+    "title",
+}
 
 
 def draft_4(schema: Schema) -> Schema:
@@ -48,6 +58,13 @@ def _keyword(keyword: str, value: object) -> Schema:
             return {keyword: {name: _rewritten(child) for name, child in value.items()}}
         case "items", dict():
             return {keyword: _rewritten(value)}
+        case "anyOf" | "oneOf", list():
+            return {keyword: [_rewritten(kind) for kind in value]}
+        case "patternProperties", dict():
+            children = {name: _rewritten(child) for name, child in value.items()}
+            return {keyword: children, "additionalProperties": False}
+        case "propertyNames", dict() if not _rewritten(value):
+            return {}
         case _ if keyword in _RESTRICTS:
             return {keyword: value}
         case _:

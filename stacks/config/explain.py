@@ -10,24 +10,22 @@ from pydantic_core import ErrorDetails
 from gateway.validation import Breach
 from stacks.config.document import Document, KeyPath
 from stacks.config.problems import Problem
-from stacks.config.schema_words import Schema, allowed, choices, either, example, schema_at, shown
+from stacks.config.schema_places import Schema, document_path, schema_at
+from stacks.config.schema_words import allowed, choices, either, example, shown
 
 _PLAIN = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?", "boolean": "true|false"}
 
 
 def explain(errors: list[ErrorDetails], document: Document, schema: Schema) -> list[Problem]:
     """Turn pydantic's errors into problems with places; a rule between fields may yield several."""
-    paths = [error["loc"] for error in errors]
+    paths = [document_path(schema, error["loc"]) for error in errors]
     problems: list[Problem] = []
-    for error in errors:
-        path = error["loc"]
-        # pydantic counts only a list's valid items, so each invalid item may also make the list too short.
-        if error["type"] == "too_short" and any(path == other[: len(path)] != other for other in paths):
-            continue
+    for index, (error, path) in enumerate(zip(errors, paths, strict=True)):
         if error["type"] == "broken_rule":
-            problems += [_broken_rule(breach, path, document) for breach in error["ctx"]["breaches"]]
-        else:
-            problems.append(_field_problem(error, document, schema))
+            problems += [explain_breach(breach, document, path) for breach in error["ctx"]["breaches"]]
+        # Of a value that fits none of several types, pydantic tells once for each type.
+        elif path not in paths[:index]:
+            problems.append(_field_problem(error, path, document, schema))
     return problems
 
 
@@ -36,7 +34,7 @@ def explain_ambiguous(document: Document, schema: Schema) -> list[Problem]:
 
     Those that stand where no scalar or nothing at all belongs are left to explain().
     """
-    expected = {path: schema_at(schema, path) for path in document.ambiguous}
+    expected = {path: schema_at(schema, path, document.data) for path in document.ambiguous}
     scalars = (
         path for path, here in expected.items() if here and here.get("type") not in ("array", "object")
     )
@@ -44,7 +42,7 @@ def explain_ambiguous(document: Document, schema: Schema) -> list[Problem]:
 
 
 def _ambiguous_scalar(path: KeyPath, document: Document, schema: Schema) -> Problem:
-    here, text = schema_at(schema, path), document.text[path]
+    here, text = schema_at(schema, path, document.data), document.text[path]
     match here.get("type"):
         case "boolean":
             fix = f"write {str(text.lower() in ('yes', 'on', 'true')).lower()}"
@@ -56,29 +54,41 @@ def _ambiguous_scalar(path: KeyPath, document: Document, schema: Schema) -> Prob
     return document.problem(path, document.mark(path), given, allowed(here), fix)
 
 
-def _field_problem(error: ErrorDetails, document: Document, schema: Schema) -> Problem:
-    path, given = error["loc"], error["input"]
-    parent, here = schema_at(schema, path[:-1]), schema_at(schema, path)
-    match error["type"]:
-        case "missing":
+def _field_problem(error: ErrorDetails, path: KeyPath, document: Document, schema: Schema) -> Problem:
+    kind, given = error["type"], error["input"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        tag = schema_at(schema, path)["discriminator"]["propertyName"]
+        path, given = (*path, tag), given.get(tag)
+    here = schema_at(schema, path, document.data)
+    if error["loc"][-1:] == ("[key]",):
+        return _key_problem(path, document, schema)
+    match kind:
+        case "missing" | "union_tag_not_found":
             mark = document.mark(path[:-1])
             fix = f"add {path[-1]}: {example(schema, here)}"
             return document.problem(path, mark, "is missing", allowed(here), fix)
         case "extra_forbidden":
-            known = list(parent.get("properties", {}))
+            known = list(schema_at(schema, path[:-1], document.data).get("properties", {}))
             absent = [key for key in known if (*path[:-1], key) not in document.keys]
             close = get_close_matches(str(path[-1]), absent, n=1)
             fix = f"rename it to {close[0]}" if close else "remove it"
             return document.problem(path, document.keys[path], "is no known key", ", ".join(known), fix)
         case "json_invalid":  # nested too deep for JSON readers, or half a surrogate pair
-            given = f"cannot be written as JSON: {error['ctx']['error']}"
-            return document.problem(path, document.mark(path), given, "what JSON can say", "remove it")
+            words = f"cannot be written as JSON: {error['ctx']['error']}"
+            return document.problem(path, document.mark(path), words, "what JSON can say", "remove it")
         case _:
             fix = _fix(given, path, document, schema)
             return document.problem(path, document.mark(path), f"is {shown(given)}", allowed(here), fix)
 
 
-def _broken_rule(breach: Breach, parent: KeyPath, document: Document) -> Problem:
+def _key_problem(path: KeyPath, document: Document, schema: Schema) -> Problem:
+    keys = schema_at(schema, path[:-1], document.data)["propertyNames"]
+    fix = f"name it like {example(schema, keys)}"
+    return document.problem(path, document.keys[path], "has a wrong name", allowed(keys), fix)
+
+
+def explain_breach(breach: Breach, document: Document, parent: KeyPath = ()) -> Problem:
+    """Turn a broken rule, whose path begins at `parent`, into a problem with its place."""
     path = (*parent, *breach.path)
     given = f"is {shown(breach.given)}"
     return document.problem(path, document.mark(path), given, breach.allowed, breach.fix)
@@ -87,8 +97,8 @@ def _broken_rule(breach: Breach, parent: KeyPath, document: Document) -> Problem
 def _fix(given: Any, path: KeyPath, document: Document, schema: Schema) -> str:
     if not path:
         return "begin with a copy of another environment's file"
-    here, text = schema_at(schema, path), document.text.get(path, "")
-    attempts = (_quote, _unquote, _choose, _bound, _network)
+    here, text = schema_at(schema, path, document.data), document.text.get(path, "")
+    attempts = (_quote, _unquote, _choose, _tag, _bound, _network)
     fixes = (fix for attempt in attempts if (fix := attempt(given, text, here)))
     return next(fixes, f"write it like {example(schema, here)}")
 
@@ -118,6 +128,13 @@ def _choose(given: Any, _: str, schema: Schema) -> str | None:
     return f"write {close[0] if close else either(listed)}"
 
 
+def _tag(given: Any, _: str, schema: Schema) -> str | None:
+    tag = schema.get("discriminator")
+    if tag and isinstance(given, str) and given in tag["mapping"]:
+        return f"write {tag['propertyName']}: {given} under it"
+    return None
+
+
 def _bound(given: Any, _: str, schema: Schema) -> str | None:
     if isinstance(given, bool) or not isinstance(given, int | float):
         return None
@@ -125,6 +142,8 @@ def _bound(given: Any, _: str, schema: Schema) -> str | None:
         return f"write {schema['minimum']} or more"
     if given > schema.get("maximum", given):
         return f"write {schema['maximum']} or less"
+    if given <= schema.get("exclusiveMinimum", given - 1):
+        return f"write more than {schema['exclusiveMinimum']}"
     return None
 
 

@@ -9,14 +9,23 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.catalog import Catalog
+from gateway.validation import errors_of
 from stacks.config.document import Document
-from stacks.config.explain import explain, explain_ambiguous
+from stacks.config.explain import explain, explain_ambiguous, explain_breach
 from stacks.config.model import Environment
+from stacks.config.placement import misplaced
 from stacks.config.problems import ConfigError, Problem
 from stacks.config.read_yaml import read_yaml
 from stacks.config.schema_words import shown
 
-__all__ = ["CONFIG_DIRECTORY", "ConfigError", "environment_names", "load_catalog", "load_environment"]
+__all__ = [
+    "CONFIG_DIRECTORY",
+    "ConfigError",
+    "environment_names",
+    "load_catalog",
+    "load_configuration",
+    "load_environment",
+]
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
 
@@ -44,6 +53,25 @@ def load_catalog(name: str, directory: Path = CONFIG_DIRECTORY) -> Catalog:
     return _validate(_read(name, directory, "models/"), Catalog)
 
 
+def load_configuration(name: str, directory: Path = CONFIG_DIRECTORY) -> tuple[Environment, Catalog]:
+    """Load both files of an environment. Raises ConfigError with every problem of each and between them."""
+    problems: list[Problem] = []
+    try:
+        environment = load_environment(name, directory)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        document = _read(name, directory, "models/")
+        catalog = _validate(document, Catalog)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    if breaches := list(misplaced(environment, catalog)):
+        raise ConfigError(explain_breach(breach, document) for breach in breaches)
+    return environment, catalog
+
+
 def _read(name: str, directory: Path, folder: str) -> Document:
     file = f"{directory.name}/{folder}{name}.yaml"
     existing = environment_names(directory / folder)
@@ -67,7 +95,7 @@ def _validate(document: Document, model: type[_Model]) -> _Model:
         if not document.problems and not document.ambiguous:
             return loaded
     except ValidationError as error:
-        errors = error.errors(include_url=False)
+        errors = errors_of(error)
     schema = model.model_json_schema()
     problems = [*document.problems, *explain_ambiguous(document, schema)]
     known = {problem.path for problem in problems}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from gateway.catalog import Region
+from gateway.catalog.names import Region
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.requirements import unmet
 from stacks.config.sections import Cache, Database, DomainName, Edge, Network, Service

@@ -11,7 +11,7 @@ from gateway.catalog import Catalog
 from stacks.config.draft_4 import draft_4
 from stacks.config.load import CONFIG_DIRECTORY
 from stacks.config.model import Environment
-from stacks.config.schema_words import Schema
+from stacks.config.schema_places import Schema
 
 _EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"environment.json": Environment, "catalog.json": Catalog}
 

@@ -5,18 +5,9 @@ from typing import Any
 
 import yaml
 
-Schema = dict[str, Any]
+from stacks.config.schema_places import Schema, resolved
 
 _LONGEST_SHOWN = 60
-
-
-def schema_at(root: Schema, path: tuple[str | int, ...]) -> Schema:
-    """Return the part of a JSON Schema that describes the value at a path; empty where it describes none."""
-    here = _resolved(root, root)
-    for part in path:
-        found = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
-        here = _resolved(root, found or {})
-    return here
 
 
 def choices(schema: Schema) -> list[Any]:
@@ -32,6 +23,15 @@ def allowed(schema: Schema) -> str:
         return str(schema["patternErrorMessage"])
     if schema.get("format") == "ipv4network":
         return "an IPv4 network: an address, a slash and the length of its prefix"
+    if "discriminator" in schema:
+        tag = schema["discriminator"]
+        return f"a mapping with {tag['propertyName']}: {either(list(tag['mapping']))}"
+    if "anyOf" in schema:
+        return ", or ".join(allowed(kind) for kind in schema["anyOf"])
+    return _allowed_by_type(schema)
+
+
+def _allowed_by_type(schema: Schema) -> str:
     match schema.get("type"):
         case "integer":
             return f"a whole number{_bounds(schema, 'minimum', 'maximum')}"
@@ -41,10 +41,13 @@ def allowed(schema: Schema) -> str:
             return "true or false"
         case "array":
             return f"a list, length{_bounds(schema, 'minItems', 'maxItems')}"
-        case "object":
+        case "object" if "properties" in schema:
             return f"a mapping with the keys {', '.join(schema['properties'])}"
+        case "object":
+            return "a mapping"
         case _:
-            return "text"
+            length = _bounds(schema, "minLength", "maxLength")
+            return f"text, length{length}" if length else "text"
 
 
 def example(root: Schema, schema: Schema) -> str:
@@ -78,9 +81,15 @@ def either(values: list[Any]) -> str:
 
 
 def _example(root: Schema, schema: Schema) -> Any:
-    schema = _resolved(root, schema)
+    schema = resolved(root, schema)
     if "examples" in schema:
         return schema["examples"][0]
+    if "discriminator" in schema:
+        tag = schema["discriminator"]
+        if "default" in schema:
+            return schema["default"]
+        name, kind = next(iter(tag["mapping"].items()))
+        return {tag["propertyName"]: name} | _example(root, {"$ref": kind})
     if listed := choices(schema):
         return listed[0]
     match schema.get("type"):
@@ -90,19 +99,18 @@ def _example(root: Schema, schema: Schema) -> Any:
             return [_example(root, schema["items"])]
         case "boolean":
             return True
+        case "integer" | "number":
+            return schema.get("default", schema.get("minimum", schema.get("maximum", 1)))
         case _:
-            return schema.get("default", schema.get("minimum", "text"))
+            return schema.get("default", "text")
 
 
 def _bounds(schema: Schema, lower: str, upper: str) -> str:
-    low, high = schema.get(lower), schema.get(upper)
+    low, high, above = schema.get(lower), schema.get(upper), schema.get("exclusiveMinimum")
     if low is not None and high is not None:
         return f" {low}" if low == high else f" from {low} to {high}"
+    if above is not None:
+        return f" above {above}" + (f" and at most {high}" if high is not None else "")
+    if high is not None:
+        return f" at most {high}"
     return f" at least {low}" if low is not None else ""
-
-
-def _resolved(root: Schema, schema: Schema) -> Schema:
-    if "$ref" not in schema:
-        return schema
-    target: Schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    return {**target, **{keyword: value for keyword, value in schema.items() if keyword != "$ref"}}

@@ -94,6 +94,13 @@ class Service(_Section):
     cpu_architecture: Literal["arm64", "x86_64"] = "arm64"
     minimum_tasks: Annotated[int, Field(ge=1, le=100, examples=[2])]
     maximum_tasks: Annotated[int, Field(ge=1, le=1000, examples=[10])]
+    catalog_rollout_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="How long a changed model catalog takes to reach all tasks.")
+    ] = 5
+    bedrock_authentication: Annotated[
+        Literal["signature", "bearer"],
+        Field(description="Sign each request to Bedrock, or send a short-term API key made once an hour."),
+    ] = "signature"
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -4,7 +4,13 @@ from shutil import copytree
 
 import pytest
 
-from stacks.config.load import CONFIG_DIRECTORY, ConfigError, load_catalog, load_environment
+from stacks.config.load import (
+    CONFIG_DIRECTORY,
+    ConfigError,
+    load_catalog,
+    load_configuration,
+    load_environment,
+)
 
 Edit = tuple[str, str]
 
@@ -17,17 +23,21 @@ def config_directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def problems_after(config_directory: Path) -> Callable[..., list[str]]:
-    """Edit an environment's file (or its model catalog), load it and return the lines of its ConfigError."""
+    """Edit an environment's file (or its model catalog), load it and return the lines of its ConfigError.
 
-    def load(name: str, *edits: Edit, catalog: bool = False) -> list[str]:
+    `both` loads the two files together, whichever is edited.
+    """
+
+    def load(name: str, *edits: Edit, catalog: bool = False, both: bool = False) -> list[str]:
         file = config_directory / ("models" if catalog else "") / f"{name}.yaml"
         text = file.read_text(encoding="utf-8")
         for old, new in edits:
             assert old in text
             text = text.replace(old, new, 1)
         file.write_text(text, encoding="utf-8")
+        loader = load_configuration if both else load_catalog if catalog else load_environment
         with pytest.raises(ConfigError) as caught:
-            (load_catalog if catalog else load_environment)(name, config_directory)
+            loader(name, config_directory)
         return str(caught.value).splitlines()
 
     return load

@@ -17,14 +17,14 @@ def test_the_command_lists_problems_as_lines_or_json(capsys: pytest.CaptureFixtu
     assert main(["prod", "stagin"]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(" ")[0] for line in lines] == [
-        "config/stagin.yaml:1:1:",
         "config/models/stagin.yaml:1:1:",
+        "config/stagin.yaml:1:1:",
     ]
     assert main(["stagin", "--json"]) == 2
     problems = json.loads(capsys.readouterr().out)
     assert [(problem["file"], problem["fix"]) for problem in problems] == [
-        ("config/stagin.yaml", "use staging"),
         ("config/models/stagin.yaml", "use staging"),
+        ("config/stagin.yaml", "use staging"),
     ]
 
 

@@ -58,6 +58,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "cpu_architecture": draw(st.sampled_from(["arm64", "x86_64"])),
             "minimum_tasks": minimum_tasks,
             "maximum_tasks": draw(st.integers(minimum_tasks, 100)),
+            "catalog_rollout_minutes": draw(st.integers(0, 1440)),
+            "bedrock_authentication": draw(st.sampled_from(["signature", "bearer"])),
         },
         "cache": {"node_type": "cache.r7g.large", "replicas": draw(st.integers(0, 5))},
         "database": {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config.load import load_environment
+from stacks.config.load import load_configuration, load_environment
 from stacks.config.model import Service
 
 ProblemsAfter = Callable[..., list[str]]
@@ -164,3 +164,117 @@ def test_model_and_deployment_names_are_unique_across_the_catalog(problems_after
         "config/models/dev.yaml:12:11: models[1].name is claude-haiku-4-5",
         "config/models/dev.yaml:15:15: models[1].deployments[0].name is claude-haiku-4-5-us",
     ]
+
+
+REGION = "region: us-east-1"
+PROFILE = "us.anthropic.claude-haiku"
+
+
+@pytest.mark.parametrize(
+    ("scope", "region", "allowed"),
+    [
+        ("eu", "us-east-1", "profiles of us. and global."),
+        ("us", "us-gov-west-1", "profiles of us-gov."),
+        ("us", "eu-central-1", "profiles of eu. and global."),
+        ("apac", "eu-west-1", "profiles of eu. and global."),
+        ("jp", "ap-southeast-2", "profiles of apac. and au. and global."),
+        ("global", "us-gov-east-1", "profiles of us-gov."),
+        ("us", "cn-north-1", "no inference profile"),
+    ],
+)
+def test_a_profile_is_called_from_where_its_scope_reaches(
+    problems_after: ProblemsAfter, scope: str, region: str, allowed: str
+) -> None:
+    edits = ((PROFILE, f"{scope}.anthropic.claude-haiku"), (REGION, f"region: {region}"))
+    (line,) = problems_after("dev", *edits, catalog=True, both=True)
+    assert line.startswith("config/models/dev.yaml:10:19: models[0].deployments[0].model_id is ")
+    assert f"; allowed: from {region} {allowed}; fix: " in line
+
+
+@pytest.mark.parametrize(
+    ("scope", "region"),
+    [
+        ("us.", "us-west-2"),
+        ("us.", "ca-central-1"),
+        ("eu.", "eu-north-1"),
+        ("apac.", "ap-south-1"),
+        ("jp.", "ap-northeast-3"),
+        ("au.", "ap-southeast-4"),
+        ("us-gov.", "us-gov-east-1"),
+        ("global.", "sa-east-1"),
+        ("", "us-gov-west-1"),
+    ],
+)
+def test_every_scope_can_be_used(config_directory: Path, scope: str, region: str) -> None:
+    file = config_directory / "models" / "dev.yaml"
+    text = file.read_text(encoding="utf-8").replace("us.", scope).replace(REGION, f"region: {region}")
+    file.write_text(text, encoding="utf-8")
+    assert load_configuration("dev", config_directory)[1].models[0].deployments[0].region == region
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_open"),
+    [
+        ("https://api.example.com/v1", True),
+        ("https://api.example.com:443/v1", True),
+        ("https://[2001:db8::1]/v1", True),
+        ("https://api.example.com:8443/v1", False),
+        ("https://[2001:db8::1]:8443/v1", False),
+        ("http://localhost/v1", False),
+    ],
+)
+def test_providers_are_reached_at_the_one_port_that_is_open(
+    config_directory: Path, problems_after: ProblemsAfter, base_url: str, is_open: bool
+) -> None:
+    file = config_directory / "models" / "dev.yaml"
+    text = file.read_text(encoding="utf-8")
+    elsewhere = f"""
+      - name: nova-lite-elsewhere
+        provider: openai_compatible
+        base_url: "{base_url}"
+        model: nova-lite
+"""
+    file.write_text(text + elsewhere, encoding="utf-8")
+    if is_open:
+        assert load_configuration("dev", config_directory)
+        return
+    (line,) = problems_after("dev", ("nat: one", "nat: one"), both=True)
+    assert f"models[1].deployments[1].base_url is {base_url}; allowed: https at port 443" in line
+
+
+def test_without_nat_only_what_the_vpc_s_endpoints_reach_is_served(
+    config_directory: Path, problems_after: ProblemsAfter
+) -> None:
+    file = config_directory / "models" / "dev.yaml"
+    text = file.read_text(encoding="utf-8").replace(REGION, "region: us-west-2", 1)
+    file.write_text(
+        text
+        + """
+      - name: nova-lite-elsewhere
+        provider: openai_compatible
+        base_url: https://api.example.com/v1
+        model: nova-lite
+      - name: nova-lite-endpoint
+        provider: sagemaker
+        region: us-east-1
+        endpoint_name: nova-lite
+""",
+        encoding="utf-8",
+    )
+    assert load_configuration("dev", config_directory)
+    lines = problems_after("dev", ("nat: one", "nat: none"), both=True)
+    assert [line.partition("; allowed: ")[0].partition(": ")[2] for line in lines] == [
+        "models[0].deployments[0].region is us-west-2",
+        "models[1].deployments[1].provider is openai_compatible",
+        "models[1].deployments[2].provider is sagemaker",
+    ]
+    assert all("as network.nat is none" in line for line in lines)
+
+
+def test_the_problems_of_both_files_are_listed_together(
+    config_directory: Path, problems_after: ProblemsAfter
+) -> None:
+    file = config_directory / "models" / "dev.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("bedrock", "bedrok", 1), encoding="utf-8")
+    lines = problems_after("dev", ("nat: one", "nat: two"), both=True)
+    assert [line.split(" ")[1] for line in lines] == ["network.nat", "models[0].deployments[0].provider"]

