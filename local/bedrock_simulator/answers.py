@@ -20,6 +20,8 @@ from local.bedrock_simulator.replies import Reply
 from local.bedrock_simulator.schema_sample import sample
 
 ANY_TOOL = "*"
+SIGNATURE = "c2ltdWxhdGVkLXNpZ25hdHVyZQ=="
+"""The signature of all the reasoning that simulated models do."""
 
 _TOKEN = re.compile(r"\s*\S+\s*|\s+")
 _CALL_TOOL = re.compile(r"\bcall tool ([a-zA-Z0-9_-]+)", re.IGNORECASE)
@@ -170,7 +172,7 @@ def _words(count: int) -> str:
 
 
 def _reasoning(text: str) -> Reasoning:
-    return Reasoning(text, "c2ltdWxhdGVkLXNpZ25hdHVyZQ==")
+    return Reasoning(text, SIGNATURE)
 
 
 def _tool_call(name: str, tool_input: Mapping[str, Any], number: int, index: int) -> ToolCall:

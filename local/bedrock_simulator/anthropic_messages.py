@@ -34,7 +34,7 @@ def read_prompt(body: Mapping[str, Any]) -> Prompt:
         },
         forced_tool={"any": ANY_TOOL, "tool": choice.get("name")}.get(choice.get("type", "")),
         answers_tool_results=any(block["type"] == "tool_result" for block in last),
-        thinks=(body.get("thinking") or {}).get("type") == "enabled",
+        thinks=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
         max_tokens=body.get("max_tokens"),
         stop_sequences=tuple(body.get("stop_sequences") or ()),
         input_tokens=_input_tokens(body),
@@ -43,6 +43,14 @@ def read_prompt(body: Mapping[str, Any]) -> Prompt:
 
 def write_response(answer: Answer, model_id: str, number: int) -> dict[str, Any]:
     """A Messages response; `number` makes its ID unique."""
+    if answer.stop_reason == "guardrail_intervened":
+        # The guardrail's words come without anything of the model's.
+        return {
+            "amazon-bedrock-guardrailAction": "INTERVENED",
+            "content": [_content_block(block) for block in answer.blocks],
+            "role": "assistant",
+            "type": "message",
+        }
     return _message(answer, model_id, number, answer.output_tokens) | {
         "content": [_content_block(block) for block in answer.blocks],
         "stop_reason": _stop_reason(answer),

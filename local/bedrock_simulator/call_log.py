@@ -21,6 +21,9 @@ class Call:
     error: str | None = None
     account: str | None = None
     access_key: str | None = None
+    authentication: Literal["signature", "bearer"] | None = None
+    principal: str | None = None
+    session_tags: dict[str, str] = field(default_factory=dict)
     region: str | None = None
     served_by: str | None = None
     input_tokens: int = 0

@@ -4,11 +4,12 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
 
-from local.bedrock_simulator import event_stream
+from local.bedrock_simulator import event_stream, server_sent_events
 from local.bedrock_simulator.call_log import Call
 from local.bedrock_simulator.compact_json import compact_json
 from local.bedrock_simulator.faults import (
@@ -21,7 +22,7 @@ from local.bedrock_simulator.faults import (
     StreamError,
     first,
 )
-from local.bedrock_simulator.simulator import Exchange
+from local.bedrock_simulator.simulator import OPENAI_OPERATIONS, Exchange
 
 _GARBAGE = bytes(range(256)) * 2
 _BYTES_MISSING_AFTER_CUT = 1000
@@ -62,7 +63,7 @@ async def send_stream(
     response = web.StreamResponse(
         headers={"x-amzn-RequestId": call.request_id, "x-simulator-region": exchange.admission.region}
     )
-    response.content_type = event_stream.CONTENT_TYPE
+    response.content_type = _wire(call).CONTENT_TYPE
     if call.operation.startswith("Invoke"):
         response.headers["X-Amzn-Bedrock-Content-Type"] = "application/json"
     fragment = first(faults, Fragment)
@@ -91,6 +92,7 @@ async def _due_bytes(call: Call, exchange: Exchange, faults: Iterable[Fault]) ->
     loop = asyncio.get_running_loop()
     due_at = loop.time()
     due = bytearray()
+    wire = _wire(call)
     for sent, event in enumerate(exchange.write_events()):
         if interruption and sent == interruption.after_events:
             break
@@ -100,7 +102,7 @@ async def _due_bytes(call: Call, exchange: Exchange, faults: Iterable[Fault]) ->
             due_at += event.tokens * exchange.seconds_per_token
             await asyncio.sleep(max(0.0, due_at - loop.time()))
         call.output_tokens += event.tokens
-        due += event_stream.encode_event(event.type, event.payload)
+        due += wire.encode_event(event.type, event.payload)
         if corrupt and sent == corrupt.after_events:
             call.outcome = "faulted"
             due[-1] ^= 0xFF
@@ -110,15 +112,21 @@ async def _due_bytes(call: Call, exchange: Exchange, faults: Iterable[Fault]) ->
     call.outcome = "faulted"
     if isinstance(interruption, Hang):
         await asyncio.Event().wait()
-    yield _interrupting_frame(interruption)
+    yield _interrupting_frame(interruption, wire)
 
 
-def _interrupting_frame(fault: Fault) -> bytes | None:
+def _wire(call: Call) -> ModuleType:
+    """The module that knows how the operation's streams are written."""
+    return server_sent_events if call.operation in OPENAI_OPERATIONS else event_stream
+
+
+def _interrupting_frame(fault: Fault, wire: ModuleType) -> bytes | None:
     if isinstance(fault, StreamError):
         payload: dict[str, Any] = {"message": fault.message}
         if fault.error == "modelStreamErrorException":
             payload |= {"originalMessage": fault.message, "originalStatusCode": 500}
-        return event_stream.encode_exception(fault.error, payload)
+        frame: bytes = wire.encode_exception(fault.error, payload)
+        return frame
     return _GARBAGE if isinstance(fault, Garbage) else None
 
 

@@ -1,6 +1,6 @@
 """Faults on command: what may go wrong with a call, and which calls it hits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -111,11 +111,31 @@ class Fragment(Target):
     size_bytes: Annotated[int, Field(ge=1)]
 
 
+class RoleRefused(BaseModel):
+    """AWS STS hands out no credentials of a role, or of any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["role_refused"] = "role_refused"
+    error: Literal["AccessDenied", "Throttling", "ServiceUnavailable"] = "AccessDenied"
+    role_arn: Annotated[str | None, Field(description="Which role; without it, every role.")] = None
+    times: Annotated[int | None, Field(ge=1, description="How often; without it, always.")] = None
+
+
 Fault = Annotated[
-    RegionDown | Error | SlowFirstByte | Hang | Cut | StreamError | Garbage | CorruptChecksum | Fragment,
+    RegionDown
+    | Error
+    | SlowFirstByte
+    | Hang
+    | Cut
+    | StreamError
+    | Garbage
+    | CorruptChecksum
+    | Fragment
+    | RoleRefused,
     Field(discriminator="kind"),
 ]
-_Kind = TypeVar("_Kind", bound=Target)
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class ActiveFaults:
@@ -151,11 +171,19 @@ class ActiveFaults:
 
     def take(self, account: str | None, region: str | None, models: Iterable[str]) -> tuple[Fault, ...]:
         """The faults that hit this call; those limited to a number of calls are used up by it."""
+        return self._take(lambda fault: isinstance(fault, Target) and fault.matches(account, region, models))
+
+    def take_for_role(self, role_arn: str) -> RoleRefused | None:
+        """The fault that refuses this role now, used up as `take` does."""
+        hits = self._take(lambda fault: isinstance(fault, RoleRefused) and fault.role_arn in (None, role_arn))
+        return first(hits, RoleRefused)
+
+    def _take(self, is_hit: Callable[[Fault], bool]) -> tuple[Fault, ...]:
         if not self._active:
             return ()
         hits = []
         for number, (fault, left) in list(self._active.items()):
-            if not fault.matches(account, region, models):
+            if not is_hit(fault):
                 continue
             hits.append(fault)
             if left == 1:

@@ -25,7 +25,7 @@ class Model(_Frozen):
     """A foundation model and the rules it holds its callers to."""
 
     id: str
-    family: Literal["anthropic", "nova", "titan-embedding"]
+    family: Literal["anthropic", "nova", "openai", "titan-embedding", "cohere-embedding", "nova-embedding"]
     regions: Annotated[tuple[str, ...], Field(min_length=1)]
     on_demand: Annotated[
         bool, Field(description="Whether it may be called by its own ID, not only by a profile.")
@@ -44,6 +44,10 @@ class Model(_Frozen):
     ] = 1
     max_stop_sequences: Annotated[int, Field(ge=0)] = 2500
     temperature_excludes_top_p: bool = False
+    openai_apis: Annotated[
+        tuple[Literal["ChatCompletions", "Responses"], ...],
+        Field(description="What Bedrock's OpenAI-compatible endpoint has of it."),
+    ] = ()
     assistant_prefill: Annotated[
         bool, Field(description="Whether the last message may be the assistant's.")
     ] = True
@@ -66,6 +70,16 @@ class BearerToken(_Frozen):
     region: str
 
 
+class Role(_Frozen):
+    """A role that every known caller may assume; its sessions act in the role's account."""
+
+    name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,64}$")]
+    session_tags: Annotated[bool, Field(description="Whether its trust policy allows sts:TagSession.")] = True
+    session_seconds: Annotated[
+        float | None, Field(gt=0, description="Ends its sessions after this long, whatever was asked for.")
+    ] = None
+
+
 class Account(_Frozen):
     """An AWS account and the credentials that act in it."""
 
@@ -74,6 +88,7 @@ class Account(_Frozen):
         dict[str, str], Field(description="Access key ID to secret; signatures are verified.")
     ] = {}
     bearer_tokens: tuple[BearerToken, ...] = ()
+    roles: tuple[Role, ...] = ()
     denied_models: Annotated[tuple[str, ...], Field(description="Models it has no access to.")] = ()
 
 

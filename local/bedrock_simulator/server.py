@@ -6,12 +6,18 @@ import uuid
 
 from aiohttp import web
 
-from local.bedrock_simulator import control_api, delivery
+from local.bedrock_simulator import control_api, delivery, security_token_service
 from local.bedrock_simulator.call_log import Call
 from local.bedrock_simulator.errors import ServiceError
 from local.bedrock_simulator.faults import Error, Fault, Hang, RegionDown, SlowFirstByte, first
 from local.bedrock_simulator.signature import Caller, SignedRequest
-from local.bedrock_simulator.simulator import OPERATIONS, STREAMS, Simulator
+from local.bedrock_simulator.simulator import (
+    OPENAI_OPERATIONS,
+    OPENAI_PATHS,
+    OPERATIONS,
+    Simulator,
+    model_in_body,
+)
 
 _LARGEST_BODY_BYTES = 40 * 1024 * 1024
 _DEFAULT_MESSAGES = {
@@ -23,28 +29,36 @@ _DEFAULT_MESSAGES = {
 
 
 def build_app(simulator: Simulator) -> web.Application:
-    """The application that serves bedrock-runtime and, under /_simulator/, the control API."""
+    """The application that serves bedrock-runtime, STS at / and, under /_simulator/, the control API."""
     app = web.Application(client_max_size=_LARGEST_BODY_BYTES)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _handle(simulator, request)
 
     app.router.add_post(f"/model/{{model_id:[^/]+}}/{{action:{'|'.join(OPERATIONS)}}}", handle)
+    app.router.add_post(f"/openai/v1/{{action:{'|'.join(OPENAI_PATHS)}}}", handle)
+
+    async def assume_role(request: web.Request) -> web.Response:
+        return await security_token_service.assume_role(simulator, request)
+
+    app.router.add_post("/", assume_role)
     control_api.add_routes(app, simulator)
     app.router.add_route("*", "/{path:.*}", _unknown_operation)
     return app
 
 
 async def _handle(simulator: Simulator, request: web.Request) -> web.StreamResponse:
-    operation = OPERATIONS[request.match_info["action"]]
+    operation = (OPERATIONS | OPENAI_PATHS)[request.match_info["action"]]
     call = simulator.log.start(
-        str(uuid.uuid4()), operation, request.match_info["model_id"], simulator.clock.now()
+        str(uuid.uuid4()), operation, request.match_info.get("model_id", ""), simulator.clock.now()
     )
     started = time.perf_counter()
     try:
         return await _answer(simulator, request, call)
     except ServiceError as error:
         call.outcome, call.status, call.error = "refused", error.status, error.name
+        if call.operation in OPENAI_OPERATIONS and error.name == "ValidationException":
+            return _openai_refusal(error, call.request_id)
         return _refusal(error, call.request_id)
     except ConnectionError:
         _note_departure(call)
@@ -68,6 +82,10 @@ async def _answer(simulator: Simulator, request: web.Request, call: Call) -> web
     )
     caller = simulator.authenticator.authenticate(signed)
     call.account, call.region, call.access_key = caller.account, caller.region, caller.access_key
+    call.authentication = caller.authentication
+    if caller.session is not None:
+        call.principal, call.session_tags = caller.session.principal, dict(caller.session.tags)
+    call.model = call.model or model_in_body(raw_body)
     faults = _take_faults(simulator, call, caller)
     if first(faults, RegionDown):
         return delivery.reset_connection(request, call)
@@ -82,7 +100,7 @@ async def _answer(simulator: Simulator, request: web.Request, call: Call) -> web
     if call.operation == "CountTokens":
         return delivery.plain(simulator.count_tokens(call, caller, raw_body), call)
     exchange = simulator.open(call, caller, raw_body)
-    if call.operation in STREAMS:
+    if exchange.streams:
         return await delivery.send_stream(request, call, exchange, faults)
     return await delivery.send_response(request, call, exchange, faults)
 
@@ -102,6 +120,13 @@ def _error(fault: Error) -> ServiceError:
 def _refusal(error: ServiceError, request_id: str) -> web.Response:
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.type_header, **error.headers}
     return web.json_response({"message": error.message}, status=error.status, headers=headers)
+
+
+def _openai_refusal(error: ServiceError, request_id: str) -> web.Response:
+    """What is wrong with a body, the OpenAI-compatible endpoint says in OpenAI's form."""
+    told = {"message": error.message, "type": "invalid_request_error", "param": None, "code": None}
+    headers = {"x-amzn-RequestId": request_id}
+    return web.json_response({"error": told}, status=error.status, headers=headers)
 
 
 async def _unknown_operation(request: web.Request) -> web.Response:

@@ -4,14 +4,17 @@ import datetime
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, HTTPHeaders
 from botocore.credentials import Credentials
 
+from local.bedrock_simulator import bearer_tokens
 from local.bedrock_simulator.errors import ServiceError
 from local.bedrock_simulator.scenario import BearerToken, Scenario
+from local.bedrock_simulator.sessions import Session, Sessions
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)"
@@ -29,6 +32,8 @@ class Caller:
     account: str
     region: str
     access_key: str | None
+    session: Session | None = None
+    authentication: Literal["signature", "bearer"] = "signature"
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ class SignedRequest:
 
 
 class Authenticator:
-    """Tells callers by the accounts of a scenario."""
+    """Tells callers by the accounts of a scenario and by the sessions of their roles."""
 
     def __init__(self, scenario: Scenario) -> None:
+        self.sessions = Sessions()
         self._accept_unknown = scenario.unknown_access_keys == "accept"
         self._default_account = scenario.default_account
         self._keys = {
@@ -69,39 +75,60 @@ class Authenticator:
             for bearer in account.bearer_tokens
         }
 
-    def authenticate(self, request: SignedRequest) -> Caller:
+    def authenticate(self, request: SignedRequest, *, service: str = "bedrock") -> Caller:
         """The caller, or ServiceError as the real service refuses it.
 
         A signature is verified when the scenario knows the key's secret. An unknown key is an anonymous
         caller of the default account unless the scenario rejects unknown keys.
         """
         authorization = request.headers.get("Authorization", "")
-        if authorization.startswith("Bearer "):
+        if service == "bedrock" and authorization.startswith("Bearer "):
             return self._by_token(authorization.removeprefix("Bearer "))
         credential = _parse(authorization)
-        if credential.service != "bedrock":
+        if credential.service != service:
             raise ServiceError(
-                "InvalidSignatureException", "Credential should be scoped to correct service: 'bedrock'. "
+                "InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'. "
             )
-        known = self._keys.get(credential.access_key)
-        if known is None:
-            if self._accept_unknown:
-                return Caller(self._default_account, credential.region, credential.access_key)
-            raise ServiceError(
-                "UnrecognizedClientException", "The security token included in the request is invalid."
-            )
-        account, secret = known
-        _verify(request, credential, secret)
-        return Caller(account, credential.region, credential.access_key)
+        token = request.headers.get("X-Amz-Security-Token")
+        caller, secret = self._identify(credential.access_key, credential.region, token)
+        if secret is not None:
+            _verify(request, credential, secret)
+        return caller
+
+    def _identify(self, access_key: str, region: str, token: str | None) -> tuple[Caller, str | None]:
+        """Whom an access key belongs to, and the secret to verify with: none for an unknown key."""
+        if (session := self.sessions.find(access_key)) is not None:
+            if session.has_expired:
+                raise ServiceError(
+                    "ExpiredTokenException", "The security token included in the request is expired"
+                )
+            if token != session.token:
+                raise _unrecognized()
+            return Caller(session.account, region, access_key, session), session.secret
+        if (known := self._keys.get(access_key)) is not None:
+            account, secret = known
+            return Caller(account, region, access_key), secret
+        if not self._accept_unknown:
+            raise _unrecognized()
+        return Caller(self._default_account, region, access_key), None
 
     def _by_token(self, token: str) -> Caller:
-        known = self._tokens.get(token)
-        if known is None:
-            raise ServiceError(
-                "AccessDeniedException", "Authentication failed: Please make sure your API Key is valid."
-            )
-        account, bearer = known
-        return Caller(account, bearer.region, None)
+        if (known := self._tokens.get(token)) is not None:
+            account, bearer = known
+            return Caller(account, bearer.region, None, authentication="bearer")
+        if not token.startswith(bearer_tokens.PREFIX):
+            raise bearer_tokens.refused()
+        key = bearer_tokens.read_key(token)
+        caller, secret = self._identify(key.access_key, key.region, key.session_token)
+        if secret is not None:
+            bearer_tokens.verify(key, secret)
+        return replace(caller, authentication="bearer")
+
+
+def _unrecognized() -> ServiceError:
+    return ServiceError(
+        "UnrecognizedClientException", "The security token included in the request is invalid."
+    )
 
 
 def _parse(authorization: str) -> Credential:
@@ -136,7 +163,7 @@ def _verify(request: SignedRequest, credential: Credential, secret: str) -> None
     signed = {name: request.headers[name] for name in credential.signed_headers if name in request.headers}
     aws_request = AWSRequest(request.method, request.url, headers=signed, data=request.body)
     aws_request.context["timestamp"] = timestamp
-    signer = _Signer(Credentials(credential.access_key, secret), "bedrock", credential.region)
+    signer = _Signer(Credentials(credential.access_key, secret), credential.service, credential.region)
     expected = signer.signature(
         signer.string_to_sign(aws_request, signer.canonical_request(aws_request)), aws_request
     )

@@ -11,9 +11,13 @@ from typing import Any
 from local.bedrock_simulator import (
     anthropic_messages,
     anthropic_rules,
+    cohere_embedding,
     converse,
     converse_rules,
     model_rules,
+    nova_embedding,
+    openai_chat,
+    openai_responses,
     titan_embedding,
 )
 from local.bedrock_simulator.answers import Answer, Prompt, StreamEvent, answer
@@ -35,7 +39,11 @@ OPERATIONS = {
     "invoke-with-response-stream": "InvokeModelWithResponseStream",
 }
 """Operations by the last part of their path."""
-STREAMS = frozenset({"ConverseStream", "InvokeModelWithResponseStream"})
+OPENAI_PATHS = {"chat/completions": "ChatCompletions", "responses": "Responses"}
+"""Those of the OpenAI-compatible endpoint by the last part of their path."""
+OPENAI_OPERATIONS = frozenset(OPENAI_PATHS.values())
+_STREAMS = frozenset({"ConverseStream", "InvokeModelWithResponseStream"})
+_EMBEDDING_FAMILIES = frozenset({"titan-embedding", "cohere-embedding", "nova-embedding"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Exchange:
     output_tokens: int
     first_token_seconds: float
     seconds_per_token: float
+    streams: bool
     write_response: Callable[[], dict[str, Any]]
     write_events: Callable[[], Iterator[StreamEvent]]
 
@@ -68,6 +77,11 @@ class Simulator:
         self._scenario = scenario
         self._shapes = ServiceShapes() if validate else None
         self.authenticator = Authenticator(scenario)
+        self.roles = {
+            f"arn:aws:iam::{account.id}:role/{role.name}": role
+            for account in scenario.accounts
+            for role in account.roles
+        }
         self.reset()
 
     def reset(self) -> None:
@@ -83,7 +97,7 @@ class Simulator:
         """Admit a call of a model, or raise ServiceError; `call` learns what becomes known of it."""
         body = self._parse(call, raw_body)
         route = self.world.resolve(call.model, caller.region, caller.account)
-        if route.model.family == "titan-embedding" and call.operation == "InvokeModel":
+        if route.model.family in _EMBEDDING_FAMILIES and call.operation == "InvokeModel":
             return self._open_embedding(call, caller, route, body)
         prompt = self._read_prompt(call.operation, body, route.model)
         if prompt.input_tokens > route.model.context_tokens:
@@ -92,28 +106,29 @@ class Simulator:
         admission = self._admit(call, caller, route, prompt.input_tokens, most_output)
         reply = self.replies.take(caller.account, caller.region, route.names)
         given = answer(prompt, reply, call.number)
-        return self._exchange(call, route.model, admission, given)
+        return self._exchange(call, route.model, admission, given, body)
 
     def count_tokens(self, call: Call, caller: Caller, raw_body: bytes) -> dict[str, Any]:
         """The body of a CountTokens response, or ServiceError; it costs no quota."""
         source = self._parse(call, raw_body)["input"]
-        model = self.world.find(call.model, caller.region, caller.account).model
-        if model.family == "titan-embedding" or ("invokeModel" in source and model.family != "anthropic"):
+        route = self.world.find(call.model, caller.region, caller.account)
+        model = route.model
+        counts_native = model.family == "anthropic" or "invokeModel" not in source
+        if route.is_profile or model.family in _EMBEDDING_FAMILIES or not counts_native:
             raise invalid("The provided model doesn't support counting tokens.")
         if "converse" in source:
             converse_rules.check_conversation(source["converse"])
             return {"inputTokens": converse.read_prompt(source["converse"]).input_tokens}
         body = _parse_native(base64.b64decode(source["invokeModel"]["body"]))
-        # What may be counted need not be answerable: no output limit is asked for.
-        anthropic_rules.check_body({"max_tokens": 1} | body, model)
+        anthropic_rules.check_body(body, model)
         return {"inputTokens": anthropic_messages.read_prompt(body).input_tokens}
 
     def _parse(self, call: Call, raw_body: bytes) -> dict[str, Any]:
-        native = call.operation.startswith("Invoke")
+        native = not call.operation.startswith(("Converse", "CountTokens"))
         body = _parse_native(raw_body) if native else _parse_json(raw_body)
         if self.log.record_bodies:
             call.body = body
-        if self._shapes:
+        if self._shapes and call.operation not in OPENAI_OPERATIONS:
             self._shapes.check_model_id(call.operation, call.model)
             if not native:
                 self._shapes.check_body(call.operation, body)
@@ -125,8 +140,10 @@ class Simulator:
                 converse_rules.check_conversation(body)
                 model_rules.check_request(body, model)
             return converse.read_prompt(body)
-        if model.family == "titan-embedding":
+        if model.family in _EMBEDDING_FAMILIES:
             raise invalid("The model is unsupported for streaming")
+        if operation in OPENAI_OPERATIONS:
+            return _read_openai_prompt(operation, body, model)
         if model.family != "anthropic":
             raise ServiceError(
                 "UnknownOperationException",
@@ -145,8 +162,7 @@ class Simulator:
         return admission
 
     def _open_embedding(self, call: Call, caller: Caller, route: Route, body: dict[str, Any]) -> Exchange:
-        titan_embedding.check_body(body)
-        tokens = titan_embedding.input_tokens(body)
+        tokens, write_response = _embed(route.model, body)
         admission = self._admit(call, caller, route, tokens, 0)
         timing = route.model.timing or self._scenario.timing
         return Exchange(
@@ -156,15 +172,18 @@ class Simulator:
             output_tokens=0,
             first_token_seconds=timing.first_token.sample_seconds(self._rng),
             seconds_per_token=0,
-            write_response=lambda: titan_embedding.write_response(body),
+            streams=False,
+            write_response=write_response,
             write_events=lambda: iter(()),
         )
 
-    def _exchange(self, call: Call, model: Model, admission: Admission, given: Answer) -> Exchange:
+    def _exchange(
+        self, call: Call, model: Model, admission: Admission, given: Answer, body: dict[str, Any]
+    ) -> Exchange:
         timing = model.timing or self._scenario.timing
         first_token = timing.first_token.sample_seconds(self._rng)
         latency = first_token + given.output_tokens * timing.seconds_per_token
-        write_response, write_events = _writers(call, model, given, latency)
+        write_response, write_events = _writers(call, model, given, latency, body)
         return Exchange(
             admission=admission,
             burndown=model.output_burndown,
@@ -172,23 +191,72 @@ class Simulator:
             output_tokens=given.output_tokens,
             first_token_seconds=first_token,
             seconds_per_token=timing.seconds_per_token,
+            streams=call.operation in _STREAMS or _asks_for_openai_stream(call, body),
             write_response=write_response,
             write_events=write_events,
         )
 
 
+def _asks_for_openai_stream(call: Call, body: dict[str, Any]) -> bool:
+    return call.operation in OPENAI_OPERATIONS and bool(body.get("stream"))
+
+
+def _read_openai_prompt(operation: str, body: dict[str, Any], model: Model) -> Prompt:
+    if operation not in model.openai_apis:
+        raise invalid(f"The model '{body['model']}' does not support this API")
+    if operation == "Responses":
+        openai_responses.check_body(body)
+        return openai_responses.read_prompt(body)
+    openai_chat.check_body(body)
+    return openai_chat.read_prompt(body)
+
+
+def _embed(model: Model, body: dict[str, Any]) -> tuple[int, Callable[[], dict[str, Any]]]:
+    """The input tokens of a body, which is checked, and what writes its answer."""
+    match model.family:
+        case "cohere-embedding":
+            cohere_embedding.check_body(body, model.id)
+            tokens = cohere_embedding.input_tokens(body)
+            return tokens, partial(cohere_embedding.write_response, body, model.id)
+        case "nova-embedding":
+            nova_embedding.check_body(body)
+            return nova_embedding.input_tokens(body), partial(nova_embedding.write_response, body)
+        case _:
+            titan_embedding.check_body(body)
+            return titan_embedding.input_tokens(body), partial(titan_embedding.write_response, body)
+
+
 def _writers(
-    call: Call, model: Model, given: Answer, latency_seconds: float
+    call: Call, model: Model, given: Answer, latency_seconds: float, body: dict[str, Any]
 ) -> tuple[Callable[[], dict[str, Any]], Callable[[], Iterator[StreamEvent]]]:
     if call.operation.startswith("Converse"):
         return (
             partial(converse.write_response, given, latency_seconds),
             partial(converse.write_events, given, latency_seconds),
         )
+    if call.operation == "Responses":
+        return (
+            partial(openai_responses.write_response, given, call.model, call.number),
+            partial(openai_responses.write_events, given, call.model, call.number),
+        )
+    if call.operation == "ChatCompletions":
+        include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        return (
+            partial(openai_chat.write_response, given, call.model, call.number),
+            partial(openai_chat.write_events, given, call.model, call.number, include_usage=include_usage),
+        )
     return (
         partial(anthropic_messages.write_response, given, model.id, call.number),
         partial(anthropic_messages.write_events, given, model.id, call.number, latency_seconds),
     )
+
+
+def model_in_body(raw: bytes) -> str:
+    """The model that an OpenAI body names; none if it does not."""
+    try:
+        return str(_parse_json(raw).get("model", ""))
+    except ServiceError:
+        return ""
 
 
 def _parse_native(raw: bytes) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """InvokeModel for Amazon Titan Text Embeddings V2."""
 
-import hashlib
-import math
-import random
 from collections.abc import Mapping
 from typing import Any
 
 from local.bedrock_simulator.answers import count_tokens
 from local.bedrock_simulator.errors import malformed
+from local.bedrock_simulator.vectors import vector
 
 _DEFAULT_DIMENSIONS = 1024
 _DIMENSIONS = (256, 512, 1024)
@@ -43,19 +41,14 @@ def input_tokens(body: Mapping[str, Any]) -> int:
 def write_response(body: Mapping[str, Any]) -> dict[str, Any]:
     """The response to a valid body; equal texts have equal vectors."""
     types = body.get("embeddingTypes", ["float"])
-    vector = _vector(
-        body["inputText"], body.get("dimensions", _DEFAULT_DIMENSIONS), body.get("normalize", True)
+    floats = vector(
+        body["inputText"],
+        body.get("dimensions", _DEFAULT_DIMENSIONS),
+        normalize=body.get("normalize", True),
     )
-    by_type = {"float": vector, "binary": [int(value > 0) for value in vector]}
+    by_type = {"float": floats, "binary": [int(value > 0) for value in floats]}
     response: dict[str, Any] = {
         "embeddingsByType": {kind: by_type[kind] for kind in types},
         "inputTextTokenCount": input_tokens(body),
     }
-    return response | ({"embedding": vector} if "float" in types else {})
-
-
-def _vector(text: str, dimensions: int, normalize: bool) -> list[float]:
-    rng = random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 (no secret depends on it)
-    vector = [rng.gauss(0, 1) for _ in range(dimensions)]
-    length = math.hypot(*vector) if normalize else 1.0
-    return [value / length for value in vector]
+    return response | ({"embedding": floats} if "float" in types else {})

@@ -5,13 +5,17 @@ from typing import Any
 import pytest
 
 from local.bedrock_simulator import anthropic_rules, titan_embedding
+from local.bedrock_simulator.answers import SIGNATURE
 from local.bedrock_simulator.errors import ServiceError
 from local.bedrock_simulator.scenario import load_scenario
 
 _MODELS = {model.id: model for model in load_scenario().models}
 _HAIKU = _MODELS["anthropic.claude-haiku-4-5-20251001-v1:0"]
 _SONNET = _MODELS["anthropic.claude-sonnet-4-6"]
-_USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}
+_USE: dict[str, Any] = {
+    "role": "assistant",
+    "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}],
+}
 _RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "yes"}]}
 
 
@@ -78,6 +82,115 @@ def test_claude_refuses(given: dict[str, Any], message: str) -> None:
 
     assert raised.value.name == "ValidationException"
     assert message in raised.value.message
+
+
+_TOOL = {"name": "f", "input_schema": {"type": "object"}}
+_THINK = {"type": "enabled", "budget_tokens": 1024}
+_CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+
+
+def said(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
+    return {"role": role, "content": list(blocks)}
+
+
+def test_claude_takes_what_agents_send() -> None:
+    thought = {"type": "thinking", "thinking": "So:", "signature": SIGNATURE}
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQ="}
+    anthropic_rules.check_body(
+        body(
+            said(_CACHED, {"type": "document", "source": pdf, "title": "A report"}),
+            said(thought, *_USE["content"], role="assistant"),
+            _RESULT,
+            max_tokens=2000,
+            system=[_CACHED],
+            thinking=_THINK,
+            tools=[
+                _TOOL | {"cache_control": {"type": "ephemeral", "ttl": "1h"}},
+                {"type": "bash_20250124", "name": "bash"},
+            ],
+            tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+            metadata={"user_id": "u"},
+            context_management={"edits": []},
+            anthropic_beta=["context-management-2025-06-27"],
+        ),
+        _HAIKU,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"anthropic_beta": ["oauth-2025-04-20"]}, "invalid beta flag"),
+        ({"anthropic_beta": "context-1m-2025-08-07"}, "anthropic_beta: Input should be a valid list"),
+        ({"context_management": {"edits": []}}, "context_management: Extra inputs are not permitted"),
+        ({"metadata": {"user": "u"}}, "metadata.user: Extra inputs are not permitted"),
+        ({"thinking": {"type": "on"}}, "thinking: Input tag does not match"),
+        ({"thinking": {"type": "enabled"}}, "thinking.enabled.budget_tokens: Field required"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 5}}, "greater than or equal to 1024"),
+        ({"thinking": _THINK}, "`max_tokens` must be greater than `thinking.budget_tokens`"),
+        ({"thinking": {"type": "adaptive"}, "temperature": 0.5}, "`temperature` may only be set to 1"),
+        ({"tools": {"f": {}}}, "tools: Input should be a valid list"),
+        ({"tools": [{"name": "a b", "input_schema": {}}]}, "tools.0.custom.name: String should match"),
+        ({"tools": [{"name": "f"}]}, "tools.0.custom.input_schema: Field required"),
+        ({"tools": [{"name": "f", "input_schema": {}}]}, "input_schema.type: Input should be 'object'"),
+        ({"tools": [_TOOL | {"defer_loading": True}]}, "tools.0.custom.defer_loading: Extra inputs"),
+        ({"tools": [{"type": "web_search_20250305", "name": "s"}]}, "Input tag 'web_search_20250305' found"),
+        ({"tools": [_TOOL, _TOOL]}, "Tool names must be unique"),
+        ({"tools": [_TOOL], "tool_choice": {"type": "some"}}, "tool_choice: Input tag does not match"),
+        ({"tools": [_TOOL], "tool_choice": {"type": "tool", "name": "g"}}, "Tool 'g' not found"),
+        (
+            {"tools": [_TOOL], "tool_choice": {"type": "auto", "name": "f"}},
+            "tool_choice.auto.name: Extra inputs",
+        ),
+        ({"system": [_CACHED] * 5}, "A maximum of 4 blocks with cache_control may be provided. Found 5."),
+        (
+            {"tools": [_TOOL | {"cache_control": {"type": "ephemeral", "scope": "global"}}]},
+            "tools.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
+        ),
+        ({"system": [_CACHED | {"cache_control": {"type": "ephemeral", "ttl": "1d"}}]}, "'5m' or '1h'"),
+    ],
+)
+def test_claude_refuses_fields(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ServiceError) as raised:
+        anthropic_rules.check_body(body(**more), _HAIKU)
+
+    assert message in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"type": "text", "text": "x", "id": "1"}, "messages.0.content.0.text.id: Extra inputs"),
+        (
+            {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+            "Input tag 'url' found using 'type' does not match any of the expected tags: 'base64'",
+        ),
+        (
+            {
+                "type": "document",
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "aGVsbG8="},
+            },
+            "The PDF specified was not valid",
+        ),
+        (
+            {"type": "thinking", "thinking": "So:", "signature": "forged"},
+            "Invalid `signature` in `thinking` block",
+        ),
+        ({"type": "tool_use", "id": "a", "name": "f", "input": "{}"}, "tool_use.input: Input should be"),
+    ],
+)
+def test_claude_refuses_blocks(block: dict[str, Any], message: str) -> None:
+    with pytest.raises(ServiceError) as raised:
+        anthropic_rules.check_body(body(said(block)), _HAIKU)
+
+    assert message in raised.value.message
+
+
+def test_thoughts_must_come_back_with_the_tool_calls_they_led_to() -> None:
+    turns = ({"role": "user", "content": "Hello"}, _USE, _RESULT)
+    with pytest.raises(ServiceError, match="must start with a thinking block"):
+        anthropic_rules.check_body(body(*turns, max_tokens=2000, thinking=_THINK), _HAIKU)
+    anthropic_rules.check_body(body(*turns, max_tokens=2000), _HAIKU)
 
 
 def test_newer_models_want_the_last_word_from_the_user() -> None:
