@@ -1,0 +1,1 @@
+"""What the gateway's processes share in Valkey. All of it can be rebuilt, and requests go on without it."""

@@ -1,0 +1,139 @@
+"""One connection to the cache: commands out, replies in, in the same order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
+
+from gateway.cache.errors import CacheReplyError, CacheUnavailableError
+
+Word = bytes | str | int
+OnMessage = Callable[[bytes, bytes], None]
+
+_INCOMPLETE = object()
+# A connection that brought no reply from one look to the next, though one was due, hangs. Two looks, because
+# a process that was busy for long sees its timers before it sees the replies that came meanwhile.
+_LOOK_SECONDS = 0.25
+# What the server has not taken yet; more commands would only pile up in memory.
+_UNSENT_LIMIT_BYTES = 8 * 1024 * 1024
+# The server became a replica, or it lost the scripts: a new connection finds the primary and loads them.
+_RECONNECT_CODES = ("READONLY", "NOSCRIPT")
+
+
+class Session(asyncio.Protocol):
+    """A connection that carries the commands of all requests without making one wait for another's reply.
+
+    It ends as a whole: once a reply is overdue or makes no sense, the later ones cannot be told apart any
+    more, and every command that waits fails with CacheUnavailableError.
+
+    on_message: called with channel and message. ended: why the connection is no more, once it is.
+    """
+
+    def __init__(self, on_message: OnMessage) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_message = on_message
+        self._reader = Reader(notEnoughData=_INCOMPLETE)
+        # None stands for a command whose reply nobody reads.
+        self._waiting: deque[asyncio.Future[Any] | None] = deque()
+        self._replies = 0
+        # The number of the reply that was due at the last look.
+        self._due: int | None = None
+        self._writable = False
+        self.ended: asyncio.Future[str] = self._loop.create_future()
+
+    def send(self, *words: Word) -> asyncio.Future[Any]:
+        """Send a command, once and never again; its reply, or a CacheError, comes with the future.
+
+        Raises CacheUnavailableError if the command cannot be sent now.
+        """
+        self._write(words)
+        reply: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.append(reply)
+        return reply
+
+    def post(self, *words: Word) -> None:
+        """Send a command whose reply does not matter; raises CacheUnavailableError as `send` does."""
+        self._write(words)
+        self._waiting.append(None)
+
+    def close(self) -> None:
+        """Send what was posted, then close."""
+        self._end("the connection was closed")
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_UNSENT_LIMIT_BYTES)
+        self._writable = True
+        self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Called by the event loop."""
+        self._end(type(error).__name__ if error else "the cache closed the connection")
+
+    def pause_writing(self) -> None:
+        """Called by the event loop when too much waits to be sent."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Called by the event loop."""
+        self._writable = not self.ended.done()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        reader = self._reader
+        try:
+            reader.feed(data)
+            while (reply := reader.gets()) is not _INCOMPLETE:
+                if type(reply) is PushNotification and reply[0] == b"message":
+                    self._on_message(reply[1], reply[2])
+                else:
+                    self._deliver(reply)
+        except (ProtocolError, IndexError):
+            self._abort("the cache sent what is no reply")
+
+    def _write(self, words: tuple[Word, ...]) -> None:
+        if not self._writable:
+            raise CacheUnavailableError("the cache does not take more commands now")
+        # uvloop collects what is written in one turn of the event loop and sends it in one system call.
+        self._transport.write(pack_command(words))  # type: ignore[arg-type]  # stub: one word
+
+    def _deliver(self, reply: Any) -> None:
+        future = self._waiting.popleft()
+        self._replies += 1
+        error = None
+        if isinstance(reply, ReplyError):
+            error = CacheReplyError(str(reply))
+        # Whoever sent the command may have left.
+        if future is not None and not future.done():
+            if error is None:
+                future.set_result(reply)
+            else:
+                future.set_exception(error)
+        if error is not None and str(error).startswith(_RECONNECT_CODES):
+            self._abort(str(error))
+
+    def _look(self) -> None:
+        if self._due == self._replies:
+            self._abort("the cache does not reply")
+            return
+        self._due = self._replies if self._waiting else None
+        self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _abort(self, reason: str) -> None:
+        self._end(reason)
+        self._transport.abort()
+
+    def _end(self, reason: str) -> None:
+        if self.ended.done():
+            return
+        self.ended.set_result(reason)
+        self._writable = False
+        self._next_look.cancel()
+        for future in self._waiting:
+            if future is not None and not future.done():
+                future.set_exception(CacheUnavailableError(reason))
+        self._waiting.clear()
