@@ -1,0 +1,1 @@
+"""Which deployment answers a request, and what happens when it cannot."""
