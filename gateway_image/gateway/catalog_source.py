@@ -1,126 +1,136 @@
-"""Where the model catalog comes from: a JSON file or AWS AppConfig."""
+"""Where the model catalog comes from, a JSON file or AWS AppConfig, and what happens when it changes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from gateway.aws.credentials import CredentialsError, CredentialSource
-from gateway.aws.signature import encode_query, sign
+from gateway.aws.appconfig import AppConfigError, AppConfigProfile
+from gateway.aws.credentials import CredentialSource
 from gateway.catalog import Catalog
-from gateway.http_client import HttpClient, HttpError, HttpResponse
+from gateway.http_client import HttpClient
+from gateway.retry import with_retries
 from gateway.settings import Settings
+from gateway.structured_log import StructuredLog
+from gateway.validation import errors_of
+from gateway.watched_file import WatchedFile
 
-_CONNECT_SECONDS = 3
-_FETCH_SECONDS = 10
+OnChange = Callable[[Catalog], Awaitable[None]]
 
 
 class CatalogError(Exception):
-    """The model catalog cannot be loaded; the message gives every reason."""
+    """There is no valid catalog; `problems` are the reasons, and the message has one a line."""
+
+    def __init__(self, source: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
 
 
-async def load_catalog(settings: Settings, http: HttpClient, credentials: CredentialSource) -> Catalog:
-    """Load the catalog from `settings.models_source`; raises CatalogError."""
-    source = settings.models_source
-    if source.startswith("file://"):
-        document = await asyncio.to_thread(_read_file, Path(unquote(urlsplit(source).path)))
-    else:
+class Document(Protocol):
+    """What the catalog is read from."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """How long to wait before the next fetch."""
+
+    async def fetch(self) -> bytes | None:
+        """Return the content, None if it is the same as last time; raises AppConfigError or OSError."""
+
+
+class CatalogWatch:
+    """The catalog that is served, and its successors.
+
+    `current` is the last valid one. A document that does not parse or breaks a rule is refused, with every
+    reason in the log, and the current catalog stays.
+    """
+
+    current: Catalog
+
+    def __init__(self, document: Document, source: str, log: StructuredLog) -> None:
+        self._document = document
+        self._source = source
+        self._log = log
+        self._latest: bytes | None = None
+        self._is_reachable = True
+
+    async def start(self) -> None:
+        """Load the first catalog; raises CatalogError."""
         try:
-            async with asyncio.timeout(_FETCH_SECONDS):
-                document = await _fetch_from_appconfig(settings, http, credentials)
-        except TimeoutError:
-            raise CatalogError(f"{source}: AppConfig gave no answer within {_FETCH_SECONDS} s") from None
-        except (HttpError, CredentialsError) as error:
-            raise CatalogError(f"{source}: {error}") from error
-    return parse_catalog(document, source)
+            content = await with_retries(self._document.fetch, retry_on=AppConfigError)
+        except (AppConfigError, OSError) as error:
+            raise CatalogError(self._source, [f"cannot be read: {error}"]) from error
+        self._latest = content or b""
+        self.current = await asyncio.to_thread(parse_catalog, self._latest, self._source)
 
+    async def watch(self, on_change: OnChange) -> None:
+        """Look for other documents until cancelled; `on_change` puts each valid catalog into service."""
+        while True:
+            await asyncio.sleep(self._document.poll_seconds)
+            try:
+                content = await self._document.fetch()
+            except (AppConfigError, OSError) as error:
+                self._note_unreachable(error)
+                continue
+            self._is_reachable = True
+            # A new session of AppConfig's begins with the document that there was before.
+            if content is not None and content != self._latest:
+                await self._take(content, on_change)
 
-def parse_catalog(document: bytes, source: str) -> Catalog:
-    """Validate a catalog's JSON; raises CatalogError with one line per problem."""
-    try:
-        return Catalog.model_validate_json(document)
-    except ValidationError as error:
-        problems = [
-            f"{source}: {'.'.join(map(str, detail['loc'])) or 'the document'}: {detail['msg']}"
-            for detail in error.errors(include_url=False)
-        ]
-        raise CatalogError("\n".join(problems)) from None
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CatalogError(f"the model catalog {path} cannot be read: {error.strerror}") from None
-
-
-class _Session(msgspec.Struct):
-    token: str = msgspec.field(name="InitialConfigurationToken")
-
-
-async def _fetch_from_appconfig(settings: Settings, http: HttpClient, credentials: CredentialSource) -> bytes:
-    """One configuration session: AppConfig hands the latest deployed document to whoever opens one."""
-    location = urlsplit(settings.models_source)
-    environment, profile = location.path.strip("/").split("/")
-    session = await _call(
-        settings,
-        http,
-        credentials,
-        method="POST",
-        path="/configurationsessions",
-        body=msgspec.json.encode(
-            {
-                "ApplicationIdentifier": location.netloc,
-                "EnvironmentIdentifier": environment,
-                "ConfigurationProfileIdentifier": profile,
-            }
-        ),
-    )
-    try:
-        token = msgspec.json.decode(session.body, type=_Session).token
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{settings.models_source}: AppConfig opened no session: {error}") from None
-    latest = await _call(
-        settings,
-        http,
-        credentials,
-        method="GET",
-        path="/configuration",
-        query=encode_query({"configuration_token": token}),
-    )
-    return latest.body
-
-
-async def _call(
-    settings: Settings,
-    http: HttpClient,
-    credentials: CredentialSource,
-    *,
-    method: str,
-    path: str,
-    query: str = "",
-    body: bytes = b"",
-) -> HttpResponse:
-    endpoint = settings.appconfig_endpoint_url or f"https://appconfigdata.{settings.region}.amazonaws.com"
-    headers = {"content-type": "application/json"} if body else {}
-    headers |= sign(
-        credentials.current(),
-        service="appconfig",
-        region=settings.region,
-        method=method,
-        host=urlsplit(endpoint).netloc,
-        path=path,
-        query=query,
-        headers=headers,
-        body=body,
-    )
-    url = f"{endpoint.rstrip('/')}{path}{'?' if query else ''}{query}"
-    response = await http.send(method, url, headers=headers, body=body, connect_seconds=_CONNECT_SECONDS)
-    if response.status not in {200, 201}:
-        reason = response.body[:500].decode(errors="replace")
-        raise CatalogError(
-            f"{settings.models_source}: AppConfig answered {method} {path} with {response.status}: {reason}"
+    async def _take(self, content: bytes, on_change: OnChange) -> None:
+        try:
+            # In a thread, so that requests go on meanwhile.
+            catalog = await asyncio.to_thread(parse_catalog, content, self._source)
+        except CatalogError as error:
+            self._latest = content
+            self._log.write("error", "catalog_refused", source=self._source, problems=error.problems)
+            return
+        await on_change(catalog)
+        self._latest, self.current = content, catalog
+        self._log.write(
+            "info", "catalog_changed", source=self._source, models=[model.name for model in catalog.models]
         )
-    return response
+
+    def _note_unreachable(self, error: Exception) -> None:
+        if self._is_reachable:
+            self._log.write("warning", "catalog_unreachable", source=self._source, problem=str(error))
+        self._is_reachable = False
+
+
+def catalog_watch(
+    settings: Settings, http: HttpClient, credentials: CredentialSource, log: StructuredLog
+) -> CatalogWatch:
+    """The watch over what `settings.models_source` names."""
+    source = settings.models_source
+    location = urlsplit(source)
+    if location.scheme == "file":
+        return CatalogWatch(WatchedFile(Path(unquote(location.path))), source, log)
+    environment, profile = location.path.strip("/").split("/")
+    document = AppConfigProfile(
+        http,
+        credentials,
+        application=location.netloc,
+        environment=environment,
+        profile=profile,
+        region=settings.region,
+        endpoint_url=settings.appconfig_endpoint_url,
+    )
+    return CatalogWatch(document, source, log)
+
+
+def parse_catalog(content: bytes, source: str) -> Catalog:
+    """Validate a catalog's JSON; raises CatalogError with every problem."""
+    try:
+        return Catalog.model_validate_json(content)
+    except ValidationError as error:
+        problems = [text for detail in errors_of(error) for text in _problems(detail)]
+        raise CatalogError(source, problems) from None
+
+
+def _problems(detail: ErrorDetails) -> Iterable[str]:
+    if detail["type"] == "broken_rule":
+        return [str(breach) for breach in detail["ctx"]["breaches"]]
+    return [f"{'.'.join(map(str, detail['loc'])) or 'the document'}: {detail['msg']}"]

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.http_client import HttpClient, HttpError
+from gateway.retry import with_retries
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ _ECS_ENDPOINT = "http://169.254.170.2"
 _PLAIN_HTTP_HOSTS = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost"})
 _CONNECT_SECONDS = 2
 _FETCH_SECONDS = 5
-_START_ATTEMPTS = 5
 _REFRESH_AHEAD_SECONDS = 15 * 60
 _RETRY_SECONDS = 10
 
@@ -99,15 +99,7 @@ class ContainerCredentials:
 
     async def start(self) -> None:
         """Fetch the first credentials, patiently; raises CredentialsError after some attempts."""
-        for attempt in range(1, _START_ATTEMPTS + 1):
-            try:
-                await self.refresh()
-            except CredentialsError:
-                if attempt == _START_ATTEMPTS:
-                    raise
-                await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 (jitter, no secret)
-            else:
-                return
+        await with_retries(self.refresh, retry_on=CredentialsError)
 
     async def refresh(self) -> None:
         """Fetch credentials now; raises CredentialsError and keeps the old ones if that fails."""

@@ -45,7 +45,7 @@ def sign(
     encode_query). `headers` are those the signature covers besides the host's; their names are in lower case.
     `timestamp` is in seconds since 1970, by default now.
     """
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(timestamp))
+    moment = _moment(timestamp)
     added = {"x-amz-date": moment}
     if credentials.session_token is not None:
         added["x-amz-security-token"] = credentials.session_token
@@ -63,16 +63,60 @@ def sign(
             sha256(body).hexdigest(),
         )
     )
-    day = moment[:8]
-    scope = f"{day}/{region}/{service}/aws4_request"
-    to_sign = "\n".join((_ALGORITHM, moment, scope, sha256(canonical_request.encode()).hexdigest()))
-    key = _signing_key(credentials.secret_access_key, day, region, service)
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    signature = _signature(credentials, moment, scope, canonical_request)
     added["authorization"] = (
         f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
         f"SignedHeaders={signed_headers}, Signature={signature}"
     )
     return added
+
+
+def presign(
+    credentials: Credentials,
+    *,
+    service: str,
+    region: str,
+    method: str,
+    host: str,
+    path: str,
+    parameters: Mapping[str, str],
+    lifetime_seconds: int,
+    timestamp: float | None = None,
+) -> str:
+    """Return the query of a URL that carries its own signature, for a request without a body.
+
+    The signature covers the host and the `parameters`, and holds from `timestamp`, in seconds since 1970 and
+    by default now, for `lifetime_seconds`.
+    """
+    moment = _moment(timestamp)
+    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    covered = {
+        **parameters,
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": f"{credentials.access_key_id}/{scope}",
+        "X-Amz-Date": moment,
+        "X-Amz-Expires": str(lifetime_seconds),
+        "X-Amz-SignedHeaders": "host",
+    }
+    if credentials.session_token is not None:
+        covered["X-Amz-Security-Token"] = credentials.session_token
+    query = encode_query(covered)
+    canonical_request = "\n".join(
+        (method, _canonical_path(path), query, f"host:{host}", "", "host", sha256(b"").hexdigest())
+    )
+    return f"{query}&X-Amz-Signature={_signature(credentials, moment, scope, canonical_request)}"
+
+
+def _moment(timestamp: float | None) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(timestamp))
+
+
+def _signature(credentials: Credentials, moment: str, scope: str, canonical_request: str) -> str:
+    day, region, service, _ = scope.split("/")
+    to_sign = "\n".join((_ALGORITHM, moment, scope, sha256(canonical_request.encode()).hexdigest()))
+    key = _signing_key(credentials.secret_access_key, day, region, service)
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=256)
@@ -81,7 +125,7 @@ def _canonical_path(path: str) -> str:
     return quote(path, safe="/~")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _signing_key(secret_access_key: str, day: str, region: str, service: str) -> bytes:
     key = f"AWS4{secret_access_key}".encode()
     for part in (day, region, service, "aws4_request"):
