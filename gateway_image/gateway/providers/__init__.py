@@ -1,6 +1,12 @@
 """What stands behind the gateway's models. A provider's package translates to its API and back."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+# A number of tokens in a provider's answer: one that can be added up, counted and shown.
+TokenCount = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,13 +13,14 @@ import pytest
 from botocore.model import (
     ListShape,
     MapShape,
-    OperationModel,
+    ServiceModel,
     Shape,
     StringShape,
     StructureShape,
 )
 from botocore.validate import ParamValidator
 
+from gateway.catalog import BedrockDeployment
 from gateway.errors import GatewayError
 from gateway.openai.chat import decode_chat_request
 from gateway.providers.bedrock.converse_request import to_converse
@@ -27,21 +28,23 @@ from gateway.providers.bedrock.converse_request import to_converse
 Json = dict[str, Any]
 Translate = Callable[..., Json]
 Refusal = Callable[..., GatewayError]
-CheckBody = Callable[[Json], None]
+CheckBody = Callable[..., None]
 EncodeEvent = Callable[..., bytes]
 
-
-@pytest.fixture(scope="session")
-def converse_operation() -> OperationModel:
-    return botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("Converse")
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
 @pytest.fixture(scope="session")
-def check_body(converse_operation: OperationModel) -> CheckBody:
+def service_model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("bedrock-runtime")
+
+
+@pytest.fixture(scope="session")
+def check_body(service_model: ServiceModel) -> CheckBody:
     """Fails unless a Converse body fits AWS's service model and the rules that the model does not tell."""
 
-    def check(body: Json) -> None:
-        shape = converse_operation.input_shape
+    def check(body: Json, *, stream: bool = False) -> None:
+        shape = service_model.operation_model("ConverseStream" if stream else "Converse").input_shape
         assert isinstance(shape, StructureShape)
         parameters = _as_parameters(shape, {"modelId": "us.amazon.nova-lite-v1:0", **body}, "$")
         report = ParamValidator().validate(parameters, shape)
@@ -59,7 +62,7 @@ def translate(check_body: CheckBody) -> Translate:
 
     def translated(*messages: Json, **fields: Any) -> Json:
         body = json.loads(_to_converse(messages, fields))
-        check_body(body)
+        check_body(body, stream=bool(fields.get("stream")))
         assert isinstance(body, dict)
         return body
 
@@ -80,8 +83,18 @@ def refusal() -> Refusal:
 
 
 def _to_converse(messages: tuple[Json, ...], fields: Json) -> bytes:
+    """`foundation_model` and `guardrail` among the fields are the deployment's."""
+    deployment = BedrockDeployment.model_validate(
+        {
+            "name": "d",
+            "provider": "bedrock",
+            "region": "us-east-1",
+            "model_id": fields.pop("foundation_model", HAIKU),
+            "guardrail": fields.pop("guardrail", None),
+        }
+    )
     request = {"model": "m", "messages": list(messages) or [{"role": "user", "content": "Hi"}], **fields}
-    return to_converse(decode_chat_request(json.dumps(request).encode()), max_output_tokens=1000)
+    return to_converse(decode_chat_request(json.dumps(request).encode()), deployment, max_output_tokens=5000)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ def respond(status: int, error_type: str, message: str = "x", **headers: str) ->
             "invalid_request_error",
             "invalid_request",
         ),
+        (400, "SerializationException", 400, "invalid_request_error", "invalid_request"),
+        (413, "RequestEntityTooLargeException", 400, "invalid_request_error", "invalid_request"),
         (429, "ThrottlingException", 429, "rate_limit_error", "rate_limit_exceeded"),
         (400, "ServiceQuotaExceededException", 429, "rate_limit_error", "rate_limit_exceeded"),
         (403, "AccessDeniedException", 502, "api_error", "upstream_access_denied"),

@@ -1,6 +1,7 @@
 """Converse's responses as chat completions."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -28,13 +29,16 @@ def converse(
 
 
 def translated(body: bytes) -> tuple[ChatCompletion, Usage]:
-    completion, usage = to_chat_completion(body, completion_id="chatcmpl-1", created=1700000000, model="m")
+    completion, usage = to_chat_completion(body, model="m")
     return ChatCompletion.model_validate_json(completion, strict=True), usage
 
 
 def test_text() -> None:
     completion, usage = translated(converse({"text": "Hello "}, {"text": "wörld"}))
-    assert (completion.id, completion.created, completion.model) == ("chatcmpl-1", 1700000000, "m")
+    assert completion.id.startswith("chatcmpl-")
+    assert completion.id != translated(converse({"text": "x"}))[0].id
+    assert abs(completion.created - time.time()) < 5
+    assert completion.model == "m"
     [choice] = completion.choices
     assert (choice.index, choice.finish_reason, choice.message.content) == (0, "stop", "Hello wörld")
     assert choice.message.tool_calls is None
@@ -70,7 +74,18 @@ def test_reasoning_and_citations() -> None:
     )
     message = completion.choices[0].message.model_dump()
     assert message["reasoning_content"] == "Hm"
+    assert message["thinking_blocks"] == [
+        {"type": "thinking", "thinking": "Hm", "signature": "abc"},
+        {"type": "redacted_thinking", "data": "AAAA"},
+    ]
     assert message["content"] == "It is so."
+
+
+def test_reasoning_without_a_signature_is_nothing_to_send_back() -> None:
+    completion, _ = translated(converse({"reasoningContent": {"reasoningText": {"text": "Hm"}}}))
+    message = completion.choices[0].message.model_dump()
+    assert message["reasoning_content"] == "Hm"
+    assert "thinking_blocks" not in message
 
 
 def test_an_empty_answer_is_empty_text() -> None:
@@ -101,6 +116,8 @@ def test_malformed_output_is_an_error_not_an_answer(stop_reason: str) -> None:
     with pytest.raises(GatewayError) as caught:
         translated(converse({"text": "x"}, stop_reason=stop_reason))
     assert (caught.value.status, caught.value.code) == (502, "upstream_model_error")
+    # What it cost is not lost with it.
+    assert caught.value.usage == Usage(input_tokens=10, output_tokens=4)
 
 
 def test_cached_tokens_are_part_of_the_prompt() -> None:
@@ -138,13 +155,12 @@ def test_an_answer_that_cannot_be_read_is_a_bad_gateway(body: bytes) -> None:
 def test_clients_can_send_the_message_back() -> None:
     body, _ = to_chat_completion(
         converse(
-            {"reasoningContent": {"reasoningText": {"text": "Hm"}}},
+            {"reasoningContent": {"reasoningText": {"text": "Hm", "signature": "abc"}}},
+            {"reasoningContent": {"redactedContent": "AAAA"}},
             {"text": "Let me look."},
             {"toolUse": {"toolUseId": "t1", "name": "weather", "input": {}}},
             stop_reason="tool_use",
         ),
-        completion_id="chatcmpl-1",
-        created=0,
         model="m",
     )
     message = json.loads(body)["choices"][0]["message"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.openai.chat import decode_chat_request
+from gateway.openai.chat import decode_chat_request, decode_envelope
 
 
 def _user(content: object) -> dict[str, object]:
@@ -43,7 +43,6 @@ def _user(content: object) -> dict[str, object]:
             "not a parameter",
         ),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type", "invalid_value", "allowed: function"),
-        ({"stream_options": {"include_usage": True}}, "stream_options", None, "stream: true"),
     ],
 )
 def test_the_field_at_fault_is_named(fields: dict[str, Any], param: str, code: str | None, told: str) -> None:
@@ -70,6 +69,52 @@ def test_a_body_that_is_no_json_is_a_400(body: bytes) -> None:
     with pytest.raises(GatewayError) as caught:
         decode_chat_request(body)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"audio":{"a":' + b"[" * 10**6])
+def test_an_envelope_that_is_no_json_is_a_400(body: bytes) -> None:
+    with pytest.raises(GatewayError) as caught:
+        decode_envelope(body)
+    assert caught.value.status == 400
+
+
+def test_the_envelope_holds_what_the_gateway_has_to_know() -> None:
+    envelope = decode_envelope(
+        b'{"model": "m", "stream": true, "stream_options": {"include_usage": true, "new": 1}, '
+        b'"max_completion_tokens": 7, "messages": "left to the provider", "new": {}}'
+    )
+    assert (envelope.model, envelope.stream, envelope.include_usage) == ("m", True, True)
+    assert envelope.max_output_tokens == 7
+    plain = decode_envelope(b'{"model": "m", "max_tokens": 5}')
+    assert (plain.stream, plain.include_usage, plain.max_output_tokens) == (None, False, 5)
+
+
+def test_the_urls_model_goes_before_the_bodys() -> None:
+    assert decode_envelope(b'{"model": "m"}', model="path").model == "path"
+    assert decode_envelope(b"{}", model="path").model == "path"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"model": None}, "model", "invalid_value"),
+        ({"model": ""}, "model", "missing_required_parameter"),
+        ({"stream": "yes"}, "stream", "invalid_value"),
+        ({"max_tokens": 0}, "max_tokens", "invalid_value"),
+        ({"max_completion_tokens": 1.5}, "max_completion_tokens", "invalid_value"),
+        (
+            {"stream": True, "stream_options": {"include_usage": 1}},
+            "stream_options.include_usage",
+            "invalid_value",
+        ),
+        ({"stream_options": {"include_usage": True}}, "stream_options", None),
+        ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "invalid_value"),
+    ],
+)
+def test_the_envelopes_field_at_fault_is_named(fields: dict[str, Any], param: str, code: str | None) -> None:
+    with pytest.raises(GatewayError) as caught:
+        decode_envelope(json.dumps({"model": "m"} | fields).encode())
+    assert (caught.value.status, caught.value.param, caught.value.code) == (400, param, code)
 
 
 def _error(body: bytes) -> GatewayError | None:

@@ -8,13 +8,24 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.catalog import BedrockDeployment
 from gateway.errors import GatewayError
 from gateway.openai.chat import decode_chat_request
 from gateway.providers.bedrock.converse_request import to_converse
 
 Json = dict[str, Any]
-CheckBody = Callable[[Json], None]
+CheckBody = Callable[..., None]
 Translate = Callable[..., Json]
+
+DEPLOYMENT = BedrockDeployment.model_validate(
+    {
+        "name": "d",
+        "provider": "bedrock",
+        "region": "us-east-1",
+        "model_id": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "guardrail": {"identifier": "gr1a2b3c4d5e", "version": "1"},
+    }
+)
 
 _text = st.text(max_size=12)
 _ids = st.sampled_from(["a", "b", "call_1", "a b", "é", "x" * 70])
@@ -59,6 +70,11 @@ _tool_call = st.fixed_dictionaries(
 )
 
 
+_thinking = st.fixed_dictionaries(
+    {"type": st.just("thinking"), "thinking": _text}, optional={"signature": _text}
+) | st.fixed_dictionaries({"type": st.just("redacted_thinking"), "data": _text | _base64})
+
+
 def _message(
     role: str, content: st.SearchStrategy[Any], **fields: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[Json]:
@@ -70,7 +86,12 @@ _any_message = st.one_of(
     _message("system", _texts),
     _message("developer", _texts),
     _message("user", _text | st.lists(_user_part, max_size=4)),
-    _message("assistant", st.none() | _texts, tool_calls=st.lists(_tool_call, max_size=2)),
+    _message(
+        "assistant",
+        st.none() | _texts,
+        tool_calls=st.lists(_tool_call, max_size=2),
+        thinking_blocks=st.none() | st.lists(_thinking, max_size=2),
+    ),
     _message("tool", _texts, tool_call_id=_ids),
 )
 _tools = st.lists(
@@ -92,6 +113,9 @@ _request = st.fixed_dictionaries(
         "temperature": st.floats(0, 2),
         "metadata": st.dictionaries(_text, _text, max_size=2),
         "max_tokens": st.integers(1, 10**6),
+        "parallel_tool_calls": st.booleans(),
+        "reasoning_effort": st.sampled_from(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+        "service_tier": st.sampled_from(["auto", "flex", "fast", "scale"]),
     },
 )
 
@@ -109,7 +133,9 @@ def test_any_conversation_is_accepted_or_refused_by_name(check_body: CheckBody, 
 
 def _outcome(request: Json) -> Json | GatewayError:
     try:
-        body = to_converse(decode_chat_request(json.dumps(request).encode()), max_output_tokens=100)
+        body = to_converse(
+            decode_chat_request(json.dumps(request).encode()), DEPLOYMENT, max_output_tokens=9000
+        )
     except GatewayError as error:
         return error
     return dict(json.loads(body))

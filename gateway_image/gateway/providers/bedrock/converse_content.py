@@ -133,7 +133,7 @@ def _document(part: FilePart, path: str, documents: DocumentNames) -> Block:
 
 
 def _audio(part: AudioPart, path: str) -> Block:
-    data = _checked_base64(part.input_audio.data, f"{path}.data")
+    data = checked_base64(part.input_audio.data, f"{path}.data")
     return {"audio": {"format": part.input_audio.format, "source": {"bytes": data}}}
 
 
@@ -145,11 +145,14 @@ def _data_url(url: str, formats: dict[str, str], path: str) -> tuple[str, str]:
     media_type = head["media_type"].lower()
     if media_type not in formats:
         raise _unusable(path, f"its media type is {media_type[:100]!r}", ", ".join(formats))
-    return formats[media_type], _checked_base64(url[head.end() :], path)
+    return formats[media_type], checked_base64(url[head.end() :], path)
 
 
-def _checked_base64(data: str, path: str) -> str:
-    """The text itself, if it is what Converse reads: standard base64, padded, without line breaks."""
+def checked_base64(data: str, path: str) -> str:
+    """The text itself, if it is what Converse reads: standard base64, padded, without line breaks.
+
+    Raises GatewayError 400 otherwise; it stands at `path`.
+    """
     padding = data.encode("utf-8").translate(None, _BASE64_ALPHABET)
     if not data or len(data) % 4 or padding not in (b"", b"=", b"==") or not data.endswith(padding.decode()):
         raise _unusable(path, "its data is not base64", "standard base64 with padding, without line breaks")

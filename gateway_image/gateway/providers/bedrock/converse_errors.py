@@ -12,9 +12,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.errors import GatewayError, invalid_request, provider_error
+from gateway.errors import MODEL_FAILED, GatewayError, invalid_request, provider_error
 
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
+# Said by what stands before the service, under several names.
+_TOO_LARGE = 413
 
 _CREDENTIAL_ERRORS = frozenset(
     {
@@ -35,6 +37,8 @@ _ACCESS_ERRORS = frozenset({"AccessDeniedException", "AccessDenied", "NotAuthori
 _THROTTLING_ERRORS = frozenset(
     {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"}
 )
+# The second is what AWS says of values of a wrong kind, before the service looks at them.
+_REQUEST_ERRORS = frozenset({"ValidationException", "SerializationException"})
 _UNAVAILABLE_ERRORS = frozenset({"ServiceUnavailableException", "ModelNotReadyException"})
 _MODEL_ERRORS = frozenset({"ModelErrorException", "ModelStreamErrorException"})
 
@@ -68,7 +72,9 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         error = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         error = _ErrorBody()
-    error_type = headers.get(_ERROR_TYPE_HEADER) or error.type or _type_for_status(status)
+    error_type = headers.get(_ERROR_TYPE_HEADER) or error.type
+    if not error_type or status == _TOO_LARGE:
+        error_type = _type_for_status(status)
     message = error.message or error.capital_message or f"status {status}"
     return error_from_exception(error_type, message, retry_after_seconds=_retry_after(headers))
 
@@ -84,7 +90,7 @@ def error_from_exception(
     name = error_type.partition(":")[0].rpartition("#")[2]
     name = name[:1].upper() + name[1:]
     detail = f"{name}: {message}"
-    if name == "ValidationException":
+    if name in _REQUEST_ERRORS:
         return _validation_error(message)
     if name in _THROTTLING_ERRORS:
         return GatewayError(
@@ -127,7 +133,7 @@ def _provider_fault(name: str, detail: str) -> GatewayError:
         return provider_error(message, code="upstream_unavailable", status=503, detail=detail)
     if name in _MODEL_ERRORS:
         # A model's own words may quote the prompt.
-        return provider_error("The model failed; try again.", code="upstream_model_error", detail=name)
+        return provider_error("The model failed; try again.", code=MODEL_FAILED, detail=name)
     return provider_error("The model's provider failed; try again.", code="upstream_error", detail=name)
 
 

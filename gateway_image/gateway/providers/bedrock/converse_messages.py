@@ -11,9 +11,11 @@ from gateway.openai.chat_types import (
     AssistantMessage,
     DeveloperMessage,
     Message,
+    RedactedThinkingBlock,
     RefusalPart,
     SystemMessage,
     TextPart,
+    ThinkingBlock,
     ToolCall,
     ToolMessage,
     UserMessage,
@@ -22,6 +24,7 @@ from gateway.providers.bedrock.converse_content import (
     Block,
     DocumentNames,
     add_cache_point,
+    checked_base64,
     is_blank,
     text_blocks,
     user_blocks,
@@ -52,13 +55,17 @@ class Conversation:
     tools_offered: whether the model may call tools. If not, calls and results of earlier turns are
     written as text: Converse accepts tool blocks only beside tools, and any tool it is given may be called.
 
+    takes_thinking_back: whether the model goes on from its own thinking blocks. Others refuse them, and a
+    conversation may move from one model to another, so for those they are left out.
+
     Raises GatewayError 400 naming the message, in its methods.
     """
 
-    def __init__(self, *, tools_offered: bool) -> None:
+    def __init__(self, *, tools_offered: bool, takes_thinking_back: bool) -> None:
         self.system: list[Block] = []
         self.turns: list[Block] = []
         self._tools_offered = tools_offered
+        self._takes_thinking_back = takes_thinking_back
         self._open_calls: dict[str, _OpenCall] = {}
         self._tool_use_ids: set[str] = set()
         self._documents = DocumentNames()
@@ -129,14 +136,20 @@ class Conversation:
             self._document_path = f"{path}.content"
 
     def _add_assistant(self, message: AssistantMessage, path: str) -> None:
-        # reasoning_content is left out: providers accept reasoning back only with their own signature.
+        # reasoning_content is left out: models take reasoning back only with their own signature.
         for name in ("audio", "function_call", "annotations"):
             if getattr(message, name):
                 raise _unsupported(f"{path}.{name}", "Bedrock cannot take it back; leave it out")
-        turn = self._turn("assistant", path)
-        turn += _assistant_text(message)
+        blocks: list[Block] = []
+        if self._takes_thinking_back:
+            for index, block in enumerate(message.thinking_blocks or ()):
+                blocks.append(_thinking(block, f"{path}.thinking_blocks[{index}]"))
+        blocks += _assistant_text(message)
         for index, call in enumerate(message.tool_calls or ()):
-            turn.append(self._call(call, f"{path}.tool_calls[{index}]"))
+            blocks.append(self._call(call, f"{path}.tool_calls[{index}]"))
+        # Models say nothing at times, and clients send that back; Converse takes no empty turn.
+        if blocks:
+            self._turn("assistant", path).extend(blocks)
 
     def _call(self, call: ToolCall, path: str) -> Block:
         check_tool_name(call.function.name, f"{path}.function.name")
@@ -178,6 +191,15 @@ class Conversation:
             turn += content
         # A cache point cannot stand inside a tool result, so it follows it.
         turn += cache_points[-1:]
+
+
+def _thinking(block: ThinkingBlock | RedactedThinkingBlock, path: str) -> Block:
+    if isinstance(block, RedactedThinkingBlock):
+        return {"reasoningContent": {"redactedContent": checked_base64(block.data, f"{path}.data")}}
+    text: Block = {"text": block.thinking}
+    if block.signature:
+        text["signature"] = block.signature
+    return {"reasoningContent": {"reasoningText": text}}
 
 
 def _assistant_text(message: AssistantMessage) -> list[Block]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from gateway.catalog import BedrockDeployment, Guardrail
 from gateway.errors import GatewayError, invalid_request
 from gateway.openai.chat_types import ChatCompletionRequest, JsonObjectFormat, JsonSchemaFormat
 from gateway.providers.bedrock.converse_content import Block
 from gateway.providers.bedrock.converse_messages import Conversation
-from gateway.providers.bedrock.converse_tools import tool_config, tools_offered
+from gateway.providers.bedrock.converse_reasoning import reasoning, refuses_limit
+from gateway.providers.bedrock.converse_tools import serial_tool_choice, tool_config, tools_offered
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,39 +45,52 @@ _NONE_SET = (None,) * len(_UNSUPPORTED)
 _INSTEAD = {"functions": "tools", "function_call": "tool_choice"}
 
 _SERVICE_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
 _MOST_METADATA = 16
 
 
-def to_converse(request: ChatCompletionRequest, *, max_output_tokens: int) -> bytes:
+def to_converse(
+    request: ChatCompletionRequest, deployment: BedrockDeployment, *, max_output_tokens: int
+) -> bytes:
     """The JSON body that asks Converse or ConverseStream for what the request asks for.
 
     max_output_tokens is sent when the request sets no limit. Raises GatewayError 400 naming the
-    field that Converse cannot honour; nothing that changes the answer is left out silently.
+    field that Converse or the model cannot honour; nothing that changes the answer is left out silently.
     """
     _refuse_unsupported(request)
-    conversation = Conversation(tools_offered=tools_offered(request))
+    foundation_model = deployment.foundation_model
+    conversation = _conversation(request, foundation_model)
+    limit = request.max_completion_tokens or request.max_tokens
+    thoughts = reasoning(request.reasoning_effort, foundation_model, limit or max_output_tokens)
+    if limit is None and not refuses_limit(request.reasoning_effort, foundation_model):
+        limit = max_output_tokens
+    tools, model_fields = tool_config(request), thoughts.model_fields
+    if tools and request.parallel_tool_calls is False:
+        model_fields = model_fields | serial_tool_choice(tools, foundation_model)
+    body = {
+        "messages": conversation.turns,
+        "system": conversation.system,
+        "inferenceConfig": _inference_config(request, limit),
+        "toolConfig": tools,
+        "additionalModelRequestFields": model_fields,
+        "outputConfig": _output_config(request, thoughts.effort),
+        "guardrailConfig": _guardrail_config(deployment.guardrail, stream=bool(request.stream)),
+        "requestMetadata": _request_metadata(request.metadata or {}),
+        "serviceTier": _service_tier(request),
+    }
+    return _encode({name: value for name, value in body.items() if value})
+
+
+def _conversation(request: ChatCompletionRequest, foundation_model: str) -> Conversation:
+    conversation = Conversation(
+        tools_offered=tools_offered(request), takes_thinking_back=foundation_model.startswith("anthropic.")
+    )
     for index, message in enumerate(request.messages):
         conversation.add(message, index)
     conversation.finish()
-    body: Block = {
-        "messages": conversation.turns,
-        "inferenceConfig": _inference_config(request, max_output_tokens),
-    }
-    if conversation.system:
-        body["system"] = conversation.system
-    if tools := tool_config(request):
-        body["toolConfig"] = tools
-    if output := _output_config(request):
-        body["outputConfig"] = output
-    if request.metadata:
-        body["requestMetadata"] = _request_metadata(request.metadata)
-    if tier := _service_tier(request):
-        body["serviceTier"] = {"type": tier}
-    return _encode(body)
+    return conversation
 
 
 def _refuse_unsupported(request: ChatCompletionRequest) -> None:
@@ -91,11 +106,8 @@ def _refuse_unsupported(request: ChatCompletionRequest) -> None:
             raise invalid_request(message, param=name, code="unsupported_parameter")
 
 
-def _inference_config(request: ChatCompletionRequest, max_output_tokens: int) -> Block:
-    if request.max_tokens is not None and request.max_completion_tokens is not None:
-        message = "max_tokens and max_completion_tokens mean the same; send only max_completion_tokens."
-        raise invalid_request(message, param="max_tokens", code="invalid_value")
-    config: Block = {"maxTokens": request.max_completion_tokens or request.max_tokens or max_output_tokens}
+def _inference_config(request: ChatCompletionRequest, max_tokens: int | None) -> Block:
+    config: Block = {} if max_tokens is None else {"maxTokens": max_tokens}
     if request.temperature is not None:
         if request.temperature > 1:
             raise _unsupported_value("temperature", request.temperature, "0 to 1")
@@ -116,8 +128,8 @@ def _stop_sequences(stop: str | list[str]) -> list[str]:
     return stop
 
 
-def _output_config(request: ChatCompletionRequest) -> Block:
-    config: Block = {}
+def _output_config(request: ChatCompletionRequest, effort: str | None) -> Block:
+    config: Block = {} if effort is None else {"effort": effort}
     match request.response_format:
         case JsonObjectFormat():
             raise invalid_request(
@@ -128,12 +140,6 @@ def _output_config(request: ChatCompletionRequest) -> Block:
             )
         case JsonSchemaFormat() as output_format:
             config["textFormat"] = _text_format(output_format)
-    if request.reasoning_effort not in (None, "none"):
-        if request.reasoning_effort not in _EFFORTS:
-            raise _unsupported_value(
-                "reasoning_effort", request.reasoning_effort, f"none, {', '.join(_EFFORTS)}"
-            )
-        config["effort"] = request.reasoning_effort
     return config
 
 
@@ -148,6 +154,18 @@ def _text_format(output_format: JsonSchemaFormat) -> Block:
     return {"type": "json_schema", "structure": {"jsonSchema": definition}}
 
 
+def _guardrail_config(guardrail: Guardrail | None, *, stream: bool) -> Block | None:
+    if guardrail is None:
+        return None
+    config = {
+        "guardrailIdentifier": guardrail.identifier,
+        "guardrailVersion": guardrail.version,
+        "trace": "disabled",
+    }
+    # What the guardrail has not seen yet must not reach the caller.
+    return config | {"streamProcessingMode": "sync"} if stream else config
+
+
 def _request_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """Metadata as Bedrock writes it into its invocation logs."""
     if len(metadata) > _MOST_METADATA:
@@ -159,7 +177,7 @@ def _request_metadata(metadata: dict[str, str]) -> dict[str, str]:
     return metadata
 
 
-def _service_tier(request: ChatCompletionRequest) -> str | None:
+def _service_tier(request: ChatCompletionRequest) -> Block | None:
     # auto and default are what Bedrock does unasked; naming them would fail on models without tiers.
     if request.service_tier in (None, "auto", "default"):
         return None
@@ -167,7 +185,7 @@ def _service_tier(request: ChatCompletionRequest) -> str | None:
         raise _unsupported_value(
             "service_tier", request.service_tier, f"auto, default, {', '.join(_SERVICE_TIERS)}"
         )
-    return _SERVICE_TIERS[request.service_tier]
+    return {"type": _SERVICE_TIERS[request.service_tier]}
 
 
 def _unsupported_value(param: str, value: Any, allowed: str) -> GatewayError:

@@ -1,18 +1,21 @@
 """Converse's response as an OpenAI chat completion."""
 
+import time
+
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from gateway.errors import provider_error
+from gateway.errors import MODEL_FAILED, GatewayError, provider_error
 from gateway.openai.chat_completion import (
     ChatCompletion,
     Choice,
     CompletionMessage,
     FinishReason,
     completion_usage,
+    new_completion_id,
 )
-from gateway.openai.chat_types import FunctionCall, ToolCall
-from gateway.providers import Usage
+from gateway.openai.chat_types import FunctionCall, RedactedThinkingBlock, ThinkingBlock, ToolCall
+from gateway.providers import TokenCount, Usage
 
 _FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -30,10 +33,10 @@ _SERVICE_TIERS = frozenset({"default", "flex", "priority"})
 class TokenUsage(Struct, rename="camel"):
     """Converse's counts: inputTokens does not include what was read from or written to the cache."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    cache_write_input_tokens: int = 0
+    input_tokens: TokenCount = 0
+    output_tokens: TokenCount = 0
+    cache_read_input_tokens: TokenCount = 0
+    cache_write_input_tokens: TokenCount = 0
 
     def usage(self) -> Usage:
         """The same counts as the gateway keeps them."""
@@ -53,10 +56,12 @@ class _ToolUse(Struct, rename="camel"):
 
 class _ReasoningText(Struct):
     text: str = ""
+    signature: str | None = None
 
 
 class _ReasoningContent(Struct, rename="camel"):
     reasoning_text: _ReasoningText | None = None
+    redacted_content: str | None = None
 
 
 class _GeneratedText(Struct):
@@ -97,29 +102,29 @@ _decode = msgspec.json.Decoder(_ConverseResponse).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def to_chat_completion(body: bytes, *, completion_id: str, created: int, model: str) -> tuple[bytes, Usage]:
+def to_chat_completion(body: bytes, *, model: str) -> tuple[bytes, Usage]:
     """The chat completion for a Converse response, as JSON, and the tokens it took.
 
-    created is in Unix seconds; model is the name the caller used. Raises GatewayError 502 if the
-    response cannot be understood or the model's output is broken.
+    model is the name the caller used. Raises GatewayError 502 if the response cannot be understood or
+    the model's output is broken; the latter's tokens are in the error's usage.
     """
     try:
         response = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = "The model's provider sent an answer that cannot be read."
         raise provider_error(message, code="upstream_invalid_response", detail=str(error)) from error
     usage = response.usage.usage()
+    try:
+        reason = finish_reason(response.stop_reason)
+    except GatewayError as error:
+        error.usage = usage
+        raise
     tier = response.service_tier.type if response.service_tier else ""
     completion = ChatCompletion(
-        id=completion_id,
-        created=created,
+        id=new_completion_id(),
+        created=int(time.time()),
         model=model,
-        choices=[
-            Choice(
-                message=_completion_message(response.output.message.content),
-                finish_reason=finish_reason(response.stop_reason),
-            )
-        ],
+        choices=[Choice(message=_completion_message(response.output.message.content), finish_reason=reason)],
         usage=completion_usage(usage),
         service_tier=tier if tier in _SERVICE_TIERS else UNSET,
     )
@@ -134,7 +139,7 @@ def finish_reason(stop_reason: str) -> FinishReason:
     """
     if stop_reason in _MALFORMED:
         message = "The model's output was malformed and was discarded; try again."
-        raise provider_error(message, code="upstream_model_error", detail=stop_reason)
+        raise provider_error(message, code=MODEL_FAILED, detail=stop_reason)
     return _FINISH_REASONS.get(stop_reason, "stop")
 
 
@@ -142,6 +147,7 @@ def _completion_message(blocks: list[_ContentBlock]) -> CompletionMessage:
     """All text as one, all reasoning as one, and the tool calls; citations keep their text only."""
     text: list[str] = []
     reasoning: list[str] = []
+    thinking: list[ThinkingBlock | RedactedThinkingBlock] = []
     tool_calls: list[ToolCall] = []
     for block in blocks:
         if block.text is not None:
@@ -152,12 +158,25 @@ def _completion_message(blocks: list[_ContentBlock]) -> CompletionMessage:
                 ToolCall(block.tool_use.tool_use_id, FunctionCall(block.tool_use.name, arguments))
             )
         elif block.reasoning_content is not None:
-            if block.reasoning_content.reasoning_text is not None:
-                reasoning.append(block.reasoning_content.reasoning_text.text)
+            _add_reasoning(block.reasoning_content, reasoning, thinking)
         elif block.citations_content is not None:
             text += [generated.text for generated in block.citations_content.content]
     return CompletionMessage(
         content=None if tool_calls and not text else "".join(text),
         reasoning_content="".join(reasoning) if reasoning else UNSET,
+        thinking_blocks=thinking or UNSET,
         tool_calls=tool_calls or UNSET,
     )
+
+
+def _add_reasoning(
+    content: _ReasoningContent, reasoning: list[str], thinking: list[ThinkingBlock | RedactedThinkingBlock]
+) -> None:
+    """Reasoning is a thinking block, too, if its model takes it back: signed or encrypted."""
+    if content.redacted_content is not None:
+        thinking.append(RedactedThinkingBlock(content.redacted_content))
+    elif content.reasoning_text is not None:
+        text, signature = content.reasoning_text.text, content.reasoning_text.signature
+        reasoning.append(text)
+        if signature:
+            thinking.append(ThinkingBlock(text, signature))

@@ -29,17 +29,34 @@ def tool_config(request: ChatCompletionRequest) -> Block | None:
     choice = _tool_choice(request, names)
     if not tools_offered(request):
         return None
-    if request.parallel_tool_calls is False:
-        raise invalid_request(
-            "parallel_tool_calls: false is not supported: Converse cannot limit calls to one; leave it out.",
-            param="parallel_tool_calls",
-            code="unsupported_value",
-        )
     tools: list[Block] = []
     for index, tool in enumerate(request.tools or ()):
         tools.append({"toolSpec": _tool_spec(tool.function, f"tools[{index}].function")})
         add_cache_point(tools, tool.cache_control)
     return {"tools": tools} if choice is None else {"tools": tools, "toolChoice": choice}
+
+
+def serial_tool_choice(config: Block, foundation_model: str) -> Block:
+    """The model's own fields that limit it to one call at a time.
+
+    They hold its tool choice, too, so that is taken out of Converse's config. Raises GatewayError 400
+    for models that have no such limit.
+    """
+    if not foundation_model.startswith("anthropic."):
+        raise invalid_request(
+            "parallel_tool_calls: false is not supported: this model cannot be limited to one call at a "
+            "time; leave it out.",
+            param="parallel_tool_calls",
+            code="unsupported_value",
+        )
+    match config.pop("toolChoice", None):
+        case {"any": _}:
+            choice: Block = {"type": "any"}
+        case {"tool": {"name": name}}:
+            choice = {"type": "tool", "name": name}
+        case _:
+            choice = {"type": "auto"}
+    return {"tool_choice": choice | {"disable_parallel_tool_use": True}}
 
 
 def _checked_names(tools: list[Tool]) -> set[str]:

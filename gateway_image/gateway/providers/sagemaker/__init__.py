@@ -1,0 +1,1 @@
+"""SageMaker endpoints whose containers speak OpenAI's API."""
