@@ -3,14 +3,16 @@
 Every field of that reference is here, those a provider cannot serve too, so that each provider
 refuses what it cannot do by name. Unknown fields are refused when the body is decoded.
 
-Two additions are widely sent by clients that reach other models through this API: `cache_control`
-on content parts and tools (Anthropic's prompt caching) and `reasoning_content` on assistant
-messages, which clients echo from this gateway's own answers.
+Three additions are widely sent by clients that reach other models through this API: `cache_control`
+on content parts and tools (Anthropic's prompt caching), and `reasoning_content` and `thinking_blocks`
+on assistant messages, which clients echo from this gateway's own answers.
 """
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+TokenLimit = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class CacheControl(Struct, forbid_unknown_fields=True, frozen=True):
@@ -88,10 +90,26 @@ class FunctionCall(Struct, forbid_unknown_fields=True):
 
 
 class ToolCall(Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
-    """A call of a function tool by the assistant."""
+    """A call of a function tool by the assistant. index is its place in a stream; clients echo it."""
 
     id: str
     function: FunctionCall
+    index: int | UnsetType = UNSET
+
+
+class ThinkingBlock(Struct, tag_field="type", tag="thinking", forbid_unknown_fields=True):
+    """Reasoning with the signature by which its model knows it again. index is its place in a stream."""
+
+    thinking: str
+    signature: str | None = None
+    index: int | UnsetType = UNSET
+
+
+class RedactedThinkingBlock(Struct, tag_field="type", tag="redacted_thinking", forbid_unknown_fields=True):
+    """Reasoning that only its model can read."""
+
+    data: str
+    index: int | UnsetType = UNSET
 
 
 class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
@@ -126,6 +144,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     function_call: FunctionCall | None = None
     annotations: list[Any] | None = None
     reasoning_content: str | None = None
+    thinking_blocks: list[ThinkingBlock | RedactedThinkingBlock] | None = None
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
@@ -210,10 +229,36 @@ class StreamOptions(Struct, forbid_unknown_fields=True):
     include_obfuscation: bool | None = None
 
 
-class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The body of `POST /v1/chat/completions`."""
+class StreamOptionsEnvelope(Struct, frozen=True):
+    """What the gateway itself has to know of how the answer is streamed."""
 
-    model: Annotated[str, Meta(min_length=1)]
+    include_usage: bool | None = None
+
+
+class ChatEnvelope(Struct, kw_only=True):
+    """What the gateway itself has to know of a request, whichever provider answers it."""
+
+    model: str = ""
+    stream: bool | None = None
+    stream_options: StreamOptionsEnvelope | None = None
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The limit the caller set, if any."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a streamed answer ends with a chunk that holds the usage."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+
+class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The body of `POST /v1/chat/completions`. model may be left out where the URL's path names it."""
+
+    model: str | None = None
     messages: Annotated[list[Message], Meta(min_length=1)]
     audio: dict[str, Any] | None = None
     frequency_penalty: float | None = None
@@ -221,8 +266,8 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     functions: list[FunctionDefinition] | None = None
     logit_bias: dict[str, float] | None = None
     logprobs: bool | None = None
-    max_completion_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
-    max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    max_completion_tokens: TokenLimit | None = None
+    max_tokens: TokenLimit | None = None
     metadata: dict[str, str] | None = None
     modalities: list[str] | None = None
     moderation: dict[str, Any] | None = None
@@ -250,8 +295,3 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     user: str | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     web_search_options: dict[str, Any] | None = None
-
-    @property
-    def include_usage(self) -> bool:
-        """Whether a streamed answer ends with a chunk that holds the usage."""
-        return self.stream_options is not None and bool(self.stream_options.include_usage)
