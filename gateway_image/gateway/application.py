@@ -6,23 +6,36 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from gateway.errors import GatewayError
+from gateway.metrics import Metrics
 from gateway.request import CallerLeftError, Message, Receive, Request, Send
 from gateway.structured_log import Level, StructuredLog
 
 Handler = Callable[[Request], Awaitable[None]]
 Routes = Mapping[str, Mapping[str, Handler]]
+# The requests that are being answered, each by its task.
+Running = set[asyncio.Task[object]]
 
 # nginx's status for a caller that left; nobody receives it, the log shows it.
 _CALLER_LEFT_STATUS = 499
 
 
 class Application:
-    """Serves routes, a mapping of path to method to handler, and knows which requests are running."""
+    """Serves routes, a mapping of path to method to handler, and keeps the set of running requests.
 
-    def __init__(self, routes: Routes, log: StructuredLog) -> None:
+    A path may hold one {model}: it stands for a model's name, which handlers find in request.model_in_path.
+    """
+
+    def __init__(self, routes: Routes, log: StructuredLog, metrics: Metrics, running: Running) -> None:
         self._routes = routes
+        self._with_model: list[tuple[str, str, Mapping[str, Handler]]] = [
+            (before, after, methods)
+            for path, methods in routes.items()
+            for before, placeholder, after in [path.partition("{model}")]
+            if placeholder
+        ]
         self._log = log
-        self._running: set[asyncio.Task[object]] = set()
+        self._metrics = metrics
+        self._running = running
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -46,6 +59,7 @@ class Application:
             await request.fail(error)
         except CallerLeftError:
             request.record.status = _CALLER_LEFT_STATUS
+            request.record.error_code = request.closed_because
         except asyncio.CancelledError:
             await request.fail(_stopping())
         # The boundary of the process: what else goes wrong is this gateway's fault, and the caller is told.
@@ -56,7 +70,7 @@ class Application:
             self._write_record(request)
 
     def _handler(self, request: Request) -> Handler:
-        methods = self._routes.get(request.path)
+        methods = self._routes.get(request.path) or self._methods_with_model(request)
         if methods is None:
             raise GatewayError(
                 404,
@@ -76,13 +90,24 @@ class Application:
             )
         return handler
 
+    def _methods_with_model(self, request: Request) -> Mapping[str, Handler] | None:
+        path = request.path
+        for before, after, methods in self._with_model:
+            if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
+                request.model_in_path = path[len(before) : len(path) - len(after)]
+                return methods
+        return None
+
     def _write_record(self, request: Request) -> None:
         record = request.record
         if record.latency_ms is None:
             record.latency_ms = request.elapsed_ms()
         # Health checks come every few seconds from every load balancer node.
-        level: Level = "debug" if request.path.startswith("/health/") else "info"
+        is_health_check = request.path.startswith("/health/")
+        level: Level = "debug" if is_health_check else "info"
         self._log.write(level, "request", **msgspec.structs.asdict(record))
+        if not is_health_check:
+            self._metrics.count(record)
 
 
 def _stopping() -> GatewayError:

@@ -2,19 +2,30 @@
 
 import msgspec
 
+from gateway.providers import Usage
 
-class _ErrorBody(msgspec.Struct, frozen=True):
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong; param is the JSON path of the field at fault."""
+
     message: str
     type: str
     param: str | None
     code: str | None
 
 
-class _ErrorResponse(msgspec.Struct, frozen=True):
-    error: _ErrorBody
+class ErrorResponse(msgspec.Struct, frozen=True):
+    """The body of every answer that is an error, in OpenAI's shape."""
+
+    error: ErrorBody
 
 
 _encode = msgspec.json.Encoder().encode
+
+# The code of an error in what the model made of one request, not in the service that runs it.
+MODEL_FAILED = "upstream_model_error"
+
+_OPERATORS_CODES = frozenset({"upstream_access_denied", "upstream_credentials", "upstream_model_not_found"})
 
 
 class GatewayError(Exception):
@@ -23,6 +34,7 @@ class GatewayError(Exception):
     status: HTTP status for the caller. type, code, param: OpenAI's fields of the same names.
     retry_after_seconds: when the caller may try again, where known.
     detail: what the gateway's operators need to find the cause; for logs, never sent to a caller.
+    usage: the tokens of an answer that was thrown away, set by whoever throws it away.
     """
 
     def __init__(
@@ -44,10 +56,16 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after_seconds = retry_after_seconds
         self.detail = detail
+        self.usage: Usage | None = None
+
+    @property
+    def is_for_operators(self) -> bool:
+        """Whether only the gateway's operators can mend what went wrong, so that asking again is in vain."""
+        return self.code in _OPERATORS_CODES
 
     def body(self) -> bytes:
         """The JSON body of the error response."""
-        return _encode(_ErrorResponse(_ErrorBody(self.message, self.type, self.param, self.code)))
+        return _encode(ErrorResponse(ErrorBody(self.message, self.type, self.param, self.code)))
 
 
 def invalid_request(message: str, *, param: str | None, code: str | None = None) -> GatewayError:

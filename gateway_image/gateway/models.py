@@ -2,29 +2,36 @@
 
 import msgspec
 
-from gateway.api_keys import ApiKeys
-from gateway.authentication import authenticate
+from gateway.answering import Answering
 from gateway.catalog import Catalog
+from gateway.intake import Intake
 from gateway.request import Request
+from gateway.routing.router import unknown_model
 
 
 class Models:
     """Answers with the catalog's models, in OpenAI's shape."""
 
-    def __init__(self, catalog: Catalog, keys: ApiKeys) -> None:
-        self._keys = keys
-        self._body = _listing(catalog)
+    def __init__(self, intake: Intake, answering: Answering) -> None:
+        self._intake = intake
+        self._answering = answering
 
     async def list(self, request: Request) -> None:
         """List the models; raises GatewayError 401."""
-        authenticate(request, self._keys)
-        await request.respond(200, self._body)
+        self._intake.identify(request)
+        models = [_entry(self._answering.catalog, name) for name in self._answering.catalog.by_name]
+        await request.respond(200, msgspec.json.encode({"object": "list", "data": models}))
+
+    async def retrieve(self, request: Request) -> None:
+        """Describe one model; raises GatewayError 401 and 404."""
+        self._intake.identify(request)
+        name, catalog = request.model_in_path or "", self._answering.catalog
+        if name not in catalog.by_name:
+            raise unknown_model(name)
+        await request.respond(200, msgspec.json.encode(_entry(catalog, name)))
 
 
-def _listing(catalog: Catalog) -> bytes:
+def _entry(catalog: Catalog, name: str) -> dict[str, object]:
     # OpenAI's clients want a creation time; when a provider made its model is not known here.
-    models = [
-        {"id": model.name, "object": "model", "created": 0, "owned_by": model.deployments[0].provider}
-        for model in catalog.models
-    ]
-    return msgspec.json.encode({"object": "list", "data": models})
+    owner = catalog.by_name[name].deployments[0].provider
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}

@@ -4,26 +4,56 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from gateway.admission import Allowance, LimitExceededError
+from gateway.api_shapes import api_shape
 from gateway.errors import GatewayError, invalid_request
+from gateway.trace_context import trace_id_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+# In an ASGI scope's state: why the server closed the connection before the answer was complete.
+CLOSED_BECAUSE = "closed_because"
+# In the same place: the caller's connection.
+CONNECTION = "connection"
+CREDENTIAL_HEADERS = frozenset(
+    {b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"cookie"}
+)
+
+# A body may take this long, and longer by what it holds at the slowest speed that is still waited for.
 _BODY_SECONDS = 60
+_BODY_BYTES_PER_SECOND = 32 * 1024
 _CALLERS_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _JSON = (b"content-type", b"application/json")
 _EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
 ]
+
+
+class CallersConnection(Protocol):
+    """Tells when a caller leaves: servers say so only to those who ask for more of its body."""
+
+    def when_lost(self, act: Callable[[], None]) -> None:
+        """Have something done when the connection is lost, at once if it is lost already."""
+
+    def forget(self, act: Callable[[], None]) -> None:
+        """Take it back."""
+
+    def write_chunk(self, data: bytes) -> None:
+        """Send a piece of an answer without a declared length, at once."""
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the caller reads slower than it is written to."""
 
 
 class CallerLeftError(Exception):
@@ -34,20 +64,27 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     """What the log says about one request; times in milliseconds."""
 
     request_id: str
+    trace_id: str
     method: str
     path: str
     status: int | None = None
     latency_ms: float | None = None
     caller: str | None = None
+    operation: str | None = None
     model: str | None = None
+    model_served: str | None = None
     deployment: str | None = None
     region: str | None = None
     streamed: bool | None = None
+    attempts: int | None = None
+    failed_attempts: list[str] = []
     time_to_first_token_ms: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    usage_estimated: bool | None = None
+    cached: bool | None = None
     upstream_request_id: str | None = None
     error_type: str | None = None
     error_code: str | None = None
@@ -58,31 +95,99 @@ class RequestRecord(msgspec.Struct, kw_only=True):
         self.error_type, self.error_code, self.error_detail = error.type, error.code, error.detail
 
 
+class _Headers(Mapping[str, str]):
+    """Decodes a header when it is asked for: most requests are answered without looking at any."""
+
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+        self._raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        key = name.encode("latin-1", errors="replace")
+        if key in CREDENTIAL_HEADERS:
+            raise KeyError(name)
+        return self._raw[key].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw if name not in CREDENTIAL_HEADERS)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _Unwatched:
+    """The connection of a server that does not tell."""
+
+    def when_lost(self, act: Callable[[], None]) -> None:
+        pass
+
+    def forget(self, act: Callable[[], None]) -> None:
+        pass
+
+    def write_chunk(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    @property
+    def is_stalled(self) -> bool:
+        return False
+
+
 class Request:
     """A request that is being answered."""
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._headers = _by_name(scope["headers"])
+        # Set by the application for paths that name a model.
+        self.model_in_path: str | None = None
         self._receive = receive
         self._send = send
+        self._state: Mapping[str, Any] = scope.get("state", {})
+        self._connection: CallersConnection = self._state.get(CONNECTION) or _Unwatched()
+        self._on_loss: Callable[[], None] | None = None
         self._started_at = time.perf_counter()
-        self._watcher: asyncio.Task[None] | None = None
         self.response_started = False
         self._response_complete = False
         request_id = self._request_id()
         self.response_headers: Headers = [(b"x-request-id", request_id.encode())]
-        self.record = RequestRecord(request_id=request_id, method=self.method, path=self.path)
+        self._shape = api_shape(self.path)
+        if self._shape.request_id_header is not None:
+            self.response_headers.append((self._shape.request_id_header, request_id.encode()))
+        self.record = RequestRecord(
+            request_id=request_id,
+            trace_id=trace_id_of(self.header(b"traceparent")),
+            method=self.method,
+            path=self.path,
+        )
 
     def header(self, name: bytes) -> str | None:
         """Return a header's value; names are in lower case."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the caller's headers say, by lower-case name; its credentials are not among them."""
+        return _Headers(self._headers)
+
+    @property
+    def closed_because(self) -> str | None:
+        """Why the gateway closed the connection; None if the caller did."""
+        return self._state.get(CLOSED_BECAUSE)
+
+    def tell_allowance(self, allowance: Allowance) -> None:
+        """Let the answer's headers tell what is left of the caller's limit."""
+        self.response_headers += self._shape.allowance_headers(allowance)
+
     def elapsed_ms(self) -> float:
         """Milliseconds since the request arrived."""
         return round((time.perf_counter() - self._started_at) * 1000, 3)
+
+    @property
+    def declared_length(self) -> int | None:
+        """How many bytes the body has by its content-length; None if it comes in chunks."""
+        declared = self.header(b"content-length") or ""
+        return int(declared) if declared.isdecimal() else None
 
     async def read_json_body(self, limit_bytes: int) -> bytes:
         """Read the whole body, not decoded.
@@ -95,21 +200,17 @@ class Request:
                 f"The content-type is {content_type[:100]!r}; send JSON with content-type: application/json.",
                 param=None,
             )
-        declared = self.header(b"content-length") or ""
-        if declared.isdecimal() and int(declared) > limit_bytes:
+        if (self.declared_length or 0) > limit_bytes:
             raise _too_large(limit_bytes)
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                return await self._read_body(limit_bytes)
+            async with asyncio.timeout(_BODY_SECONDS) as limit:
+                return await self._read_body(limit_bytes, limit)
         except TimeoutError:
-            raise GatewayError(
-                408,
-                f"The request's body did not arrive within {_BODY_SECONDS} s.",
-                type="invalid_request_error",
-            ) from None
+            raise _too_slow() from None
 
-    async def _read_body(self, limit_bytes: int) -> bytes:
+    async def _read_body(self, limit_bytes: int, limit: asyncio.Timeout) -> bytes:
         parts: list[bytes] = []
+        first_deadline = limit.when() or 0
         size = 0
         while True:
             message = await self._receive()
@@ -122,38 +223,37 @@ class Request:
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
+            limit.reschedule(first_deadline + size / _BODY_BYTES_PER_SECOND)
 
     @asynccontextmanager
     async def cancelled_when_caller_leaves(self) -> AsyncIterator[None]:
         """Cancel what runs inside as soon as the caller leaves, and raise CallerLeftError then.
 
-        Servers do not do this: they only tell the next `receive`. Enter it once the body has been read. It
-        ends with the answer: what runs inside after that is not cancelled.
+        It ends with the answer: what runs inside after that is not cancelled.
         """
         task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (the server runs each request in a task)
         left = False
 
-        async def watch() -> None:
+        def leave() -> None:
             nonlocal left
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
             left = True
-            if task is not None:
-                task.cancel()
+            task.cancel()
 
-        self._watcher = asyncio.create_task(watch())
+        self._on_loss = leave
+        self._connection.when_lost(leave)
         try:
             yield
         except asyncio.CancelledError:
-            if left and task is not None and task.uncancel() == 0:
+            if left and task.uncancel() == 0:
                 raise CallerLeftError from None
             raise
         finally:
             self._stop_watching()
 
     def _stop_watching(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self._on_loss is not None:
+            self._connection.forget(self._on_loss)
 
     async def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """Send a whole answer with a JSON body."""
@@ -167,9 +267,18 @@ class Request:
         """Send the head of an answer made of server-sent events."""
         await self._start(200, _EVENT_STREAM)
 
-    async def send_events(self, events: bytes) -> None:
+    def send_events(self, events: bytes) -> Awaitable[None]:
         """Send events at once; waits while the caller reads slower than they come."""
-        await self._send({"type": "http.response.body", "body": events, "more_body": True})
+        return self._send({"type": "http.response.body", "body": events, "more_body": True})
+
+    def write_events(self, events: bytes) -> None:
+        """Send events at once, in an answer that has begun; look at `is_stalled` before the next ones."""
+        self._connection.write_chunk(events)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the caller reads slower than it is written to; `send_events` waits for it."""
+        return self._connection.is_stalled
 
     async def end_event_stream(self) -> None:
         """End the answer."""
@@ -183,15 +292,21 @@ class Request:
             return
         self.record.describe(error)
         if self.response_started:
-            await self.send_events(b"data: " + error.body() + b"\n\n")
+            await self.send_events(self._shape.error_event(error, self.record.request_id))
             await self.end_event_stream()
             return
+        if isinstance(error, LimitExceededError):
+            self.tell_allowance(error.allowance)
         headers: Headers = []
         if error.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         if error.retry_after_seconds is not None:
             headers.append((b"retry-after", str(error.retry_after_seconds).encode()))
-        await self.respond(error.status, error.body(), headers)
+        if error.is_for_operators:
+            # OpenAI's and Anthropic's clients would ask again otherwise, as after any other 5xx.
+            headers.append((b"x-should-retry", b"false"))
+        body = self._shape.error_body(error, self.record.request_id)
+        await self.respond(error.status, body, headers)
 
     def _complete(self) -> None:
         # What the gateway still does afterwards, its caller does not wait for.
@@ -211,6 +326,26 @@ class Request:
         if given is not None and _CALLERS_REQUEST_ID.fullmatch(given):
             return given
         return f"req_{secrets.token_hex(16)}"
+
+
+def _too_slow() -> GatewayError:
+    return GatewayError(
+        408,
+        f"The request's body came slower than {_BODY_BYTES_PER_SECOND // 1024} KiB/s after the first "
+        f"{_BODY_SECONDS} s; send it faster.",
+        type="invalid_request_error",
+        code="request_timeout",
+    )
+
+
+def _by_name(headers: Headers) -> dict[bytes, bytes]:
+    """The headers by name; several of one name mean what one with all their values does (RFC 9110, 5.3)."""
+    by_name = dict(headers)
+    if len(by_name) < len(headers):
+        by_name.clear()
+        for name, value in headers:
+            by_name[name] = by_name[name] + b", " + value if name in by_name else value
+    return by_name
 
 
 def _too_large(limit_bytes: int) -> GatewayError:

@@ -7,9 +7,16 @@ these variables in the container it runs. Both import this module, so a name exi
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
-from gateway import DEFAULT_PORT
+from gateway import DEFAULT_METRICS_PORT, DEFAULT_PORT
 from gateway.api_keys import parse_api_keys
 
 PREFIX = "GATEWAY_"
@@ -23,6 +30,9 @@ class SettingsError(ValueError):
 _STANDARD_VARIABLES = {
     "bedrock_endpoint_url": "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
     "appconfig_endpoint_url": "AWS_ENDPOINT_URL_APPCONFIGDATA",
+    "sts_endpoint_url": "AWS_ENDPOINT_URL_STS",
+    "secretsmanager_endpoint_url": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "sagemaker_endpoint_url": "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME",
 }
 
 
@@ -64,15 +74,56 @@ class Settings(BaseModel):
 
     host: str = "0.0.0.0"  # noqa: S104 (a container is reached on its own address; security groups guard it)
     port: Annotated[int, Field(ge=1, le=65535)] = DEFAULT_PORT
+    workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that share the port, one for each core.")
+    ] = 1
+    metrics_port: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=65535 - 64,
+            description="Where Prometheus collects metrics; each further worker listens one port higher.",
+        ),
+    ] = DEFAULT_METRICS_PORT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    drain_seconds: Annotated[int, Field(ge=0, le=110)] = 100
+    # Together below the 120 s after which ECS on Fargate kills a task that has been told to stop.
+    lame_duck_seconds: Annotated[
+        int, Field(ge=0, le=10, description="How long new requests are still served after SIGTERM.")
+    ] = 5
+    drain_seconds: Annotated[
+        int, Field(ge=0, le=105, description="How long running requests may take after that.")
+    ] = 100
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    request_bodies_limit_bytes: Annotated[
+        int, Field(ge=1024, description="Of all running requests of a process together.")
+    ] = 256 * 1024 * 1024
+    request_json_depth_limit: Annotated[int, Field(ge=10, le=500)] = 100
+    max_concurrent_requests: Annotated[
+        int, Field(ge=1, description="In one process, streams too; beyond them requests are refused.")
+    ] = 12_000
+    write_stall_seconds: Annotated[
+        int, Field(ge=1, description="How long a caller may stop reading its answer.")
+    ] = 60
+
+    bedrock_authentication: Annotated[
+        Literal["signature", "bearer"],
+        Field(description="Sign each request to Bedrock, or send a short-term API key made once an hour."),
+    ] = "signature"
 
     bedrock_endpoint_url: Annotated[
         str | None, Field(description="Replaces Bedrock's regional endpoints, as in the AWS SDKs.")
     ] = None
     appconfig_endpoint_url: Annotated[
         str | None, Field(description="Replaces AppConfig's regional endpoint, as in the AWS SDKs.")
+    ] = None
+    sts_endpoint_url: Annotated[
+        str | None, Field(description="Replaces the regional endpoint of STS, as in the AWS SDKs.")
+    ] = None
+    secretsmanager_endpoint_url: Annotated[
+        str | None, Field(description="Replaces Secrets Manager's regional endpoint, as in the AWS SDKs.")
+    ] = None
+    sagemaker_endpoint_url: Annotated[
+        str | None, Field(description="Replaces the regional endpoints of SageMaker's runtime.")
     ] = None
 
     @field_validator("api_keys")

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.application import Application
 from gateway.errors import invalid_request
-from gateway.request import Request
+from gateway.metrics import Metrics
+from gateway.request import CONNECTION, Request
 from gateway.structured_log import StructuredLog
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,9 @@ class Caller:
             "method": method,
             "path": path,
             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in names.items()],
+            "state": {CONNECTION: self},
         }
+        self._on_loss: Callable[[], None] | None = None
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
         self.sent: list[MutableMapping[str, Any]] = []
@@ -36,8 +39,17 @@ class Caller:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         self.sent.append(message)
 
+    def when_lost(self, act: Callable[[], None]) -> None:
+        self._on_loss = act
+
+    def forget(self, act: Callable[[], None]) -> None:
+        if self._on_loss is act:
+            self._on_loss = None
+
     def leave(self) -> None:
         self.incoming.put_nowait({"type": "http.disconnect"})
+        if self._on_loss is not None:
+            self._on_loss()
 
     async def call(self, application: Application) -> "Caller":
         await application(self.scope, self.incoming.get, self.send)
@@ -68,7 +80,8 @@ def output() -> io.BytesIO:
 
 
 def application(output: io.BytesIO, post: Callable[[Request], Awaitable[None]]) -> Application:
-    return Application({"/thing": {"POST": post, "GET": post}}, StructuredLog(output, "info"))
+    routes = {"/thing": {"POST": post, "GET": post}}
+    return Application(routes, StructuredLog(output, "info"), Metrics(), set())
 
 
 async def echo(request: Request) -> None:

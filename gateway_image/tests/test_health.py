@@ -13,7 +13,9 @@ from gateway import reachability as module
 from gateway.application import Application
 from gateway.health import Health
 from gateway.healthcheck import is_alive
+from gateway.metrics import Metrics
 from gateway.reachability import Reachability, UnreachableError
+from gateway.shutdown import Shutdown
 from gateway.structured_log import StructuredLog
 
 
@@ -49,11 +51,10 @@ async def test_ready_reports_the_others_and_depends_on_none(monkeypatch: pytest.
     output = io.BytesIO()
     log = StructuredLog(output, "info")
     reachability = Reachability(fine, away, log)
-    stop = asyncio.Event()
-    health = Health(reachability, stop)
-    application = Application(
-        {"/health/live": {"GET": health.live}, "/health/ready": {"GET": health.ready}}, log
-    )
+    shutdown = Shutdown()
+    health = Health(reachability, shutdown)
+    routes = {"/health/live": {"GET": health.live}, "/health/ready": {"GET": health.ready}}
+    application = Application(routes, log, Metrics(), set())
     assert await get(application, "/health/ready") == (
         200,
         {"status": "ready", "cache": "unknown", "database": "unknown"},
@@ -65,7 +66,7 @@ async def test_ready_reports_the_others_and_depends_on_none(monkeypatch: pytest.
         200,
         {"status": "ready", "cache": "reachable", "database": "unreachable"},
     )
-    stop.set()
+    shutdown.announced.set()
     assert (await get(application, "/health/ready"))[0] == 503
     assert await get(application, "/health/live") == (200, {"status": "live"})
     # Each change is told once, however often it is checked; health checks are not in the log.

@@ -28,7 +28,8 @@ def test_secrets_leave_the_environment(
         monkeypatch.setenv(name, value)
     seen: dict[str, str] = {}
 
-    def serve(settings: Settings, _: StructuredLog) -> int:
+    def serve(settings: Settings, _: StructuredLog, worker: object) -> int:
+        assert worker is None
         assert settings.cache_password.get_secret_value() == "password-of-the-cache"
         seen.update(os.environ)
         return 0

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -29,6 +28,8 @@ CATALOG = {
         {
             "name": name,
             "max_output_tokens": 20_000,
+            # So that tests see what one deployment does; tests/resilience has many.
+            "max_attempts": 1,
             "deployments": [
                 {
                     "name": f"{name}-us",
@@ -38,6 +39,7 @@ CATALOG = {
                     "time_limits": {
                         "connect_seconds": 1,
                         "first_byte_seconds": first_byte_seconds,
+                        "whole_answer_seconds": first_byte_seconds,
                         "between_chunks_seconds": 1,
                     },
                 }
@@ -77,6 +79,7 @@ class Gateway:
     url: str
     process: subprocess.Popen[bytes]
     output: Path
+    metrics_url: str
     key: str = KEY
 
     def client(self, **options: Any) -> openai.OpenAI:
@@ -112,6 +115,9 @@ class Gateway:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
 
 StartGateway = Callable[..., Gateway]
 
@@ -137,7 +143,8 @@ def environ(simulator: RunningSimulator, tmp_path_factory: pytest.TempPathFactor
         "environment": "test",
         "region": "us-east-1",
         "models_source": catalog.as_uri(),
-        "api_keys": json.dumps({"suite": KEY}),
+        # On a busy machine others would be turned away now and then.
+        "api_keys": json.dumps({"suite": {"key": KEY, "priority": "high"}}),
         "cache_host": "127.0.0.1",
         "cache_port": "1",
         "cache_tls": "false",
@@ -150,6 +157,8 @@ def environ(simulator: RunningSimulator, tmp_path_factory: pytest.TempPathFactor
         "database_username": "gateway",
         "database_password": "password-of-the-database",
         "host": "127.0.0.1",
+        # There is no load balancer that would have to notice.
+        "lame_duck_seconds": "0",
         "bedrock_endpoint_url": simulator.url,
     }
     credentials = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test-suite"}
@@ -165,13 +174,15 @@ def start_gateway(
 
     def start(**settings: str) -> Gateway:
         port = _free_port()
-        own = {variable(name): value for name, value in settings.items()} | {variable("port"): str(port)}
+        ports = {"port": str(port), "metrics_port": str(_free_pair_of_ports())}
+        own = {variable(name): value for name, value in (ports | settings).items()}
         output = tmp_path_factory.mktemp("gateway") / "stdout"
         with output.open("wb") as stdout:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gateway"], env={**os.environ, **environ, **own}, stdout=stdout
             )
-        gateway = Gateway(f"http://127.0.0.1:{port}", process, output)
+        metrics_url = f"http://127.0.0.1:{ports['metrics_port']}/metrics"
+        gateway = Gateway(f"http://127.0.0.1:{port}", process, output, metrics_url)
         started.append(gateway)
         _wait_until_ready(gateway)
         return gateway
@@ -201,6 +212,19 @@ def _free_port() -> int:
         return port
 
 
+def _free_pair_of_ports() -> int:
+    """The first of two: a second worker's metrics are one port further."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
 def _wait_until_ready(gateway: Gateway) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -209,6 +233,6 @@ def _wait_until_ready(gateway: Gateway) -> None:
         try:
             with urllib.request.urlopen(f"{gateway.url}/health/ready", timeout=1):
                 return
-        except urllib.error.URLError:
+        except OSError:
             time.sleep(0.02)
     raise AssertionError("the gateway is not ready after 20 s")

@@ -4,6 +4,7 @@ import base64
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -122,17 +123,24 @@ def test_the_client_raises_what_it_raises_for_openai(
 
 FAULTS = [
     (Error(error="ThrottlingException", retry_after_seconds=7), 429, openai.RateLimitError),
-    (Error(error="ServiceUnavailableException"), 503, openai.InternalServerError),
+    (Error(error="ServiceUnavailableException"), 502, openai.InternalServerError),
     (Error(error="AccessDeniedException"), None, openai.InternalServerError),
     (RegionDown(region="us-east-1"), 502, openai.InternalServerError),
     (SlowFirstByte(seconds=30), 504, openai.InternalServerError),
 ]
 
 
+@pytest.fixture(scope="module")
+def unspoilt(start_gateway: Any) -> Iterator[openai.OpenAI]:
+    """A client of a gateway of its own: none of its deployments cools because of what other tests did."""
+    with start_gateway().client() as client:
+        yield client
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("fault", "status", "exception"), FAULTS)
 def test_what_goes_wrong_at_the_provider_is_told_by_the_right_exception(
-    client: openai.OpenAI,
+    unspoilt: openai.OpenAI,
     simulator: RunningSimulator,
     fault: Any,
     status: int | None,
@@ -142,12 +150,21 @@ def test_what_goes_wrong_at_the_provider_is_told_by_the_right_exception(
     simulator.control.add_fault(fault)
     started = time.monotonic()
     with pytest.raises(exception) as caught:
-        client.chat.completions.create(model="fast", messages=HELLO, stream=stream)
+        unspoilt.chat.completions.create(model="fast", messages=HELLO, stream=stream)
     assert time.monotonic() - started < 3
     assert caught.value.status_code >= 429 if status is None else caught.value.status_code == status
     if status == 429:
         assert caught.value.response.headers["retry-after"] == "7"
     assert "111111111111" not in caught.value.response.text
+
+
+def test_the_client_does_not_ask_again_where_only_operators_can_help(
+    gateway: Any, simulator: RunningSimulator
+) -> None:
+    simulator.control.add_fault(Error(error="AccessDeniedException"))
+    with gateway.client(max_retries=2) as client, pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="fast", messages=HELLO)
+    assert len(simulator.control.calls()) == 1
 
 
 @pytest.mark.parametrize("fault", [Cut(after_events=10), Hang(after_events=10), StreamError(after_events=10)])

@@ -1,0 +1,187 @@
+"""One attempt's answer on its way from the provider to the caller.
+
+A stream is held back until the model has said something: until then another deployment may still answer. From
+then on the caller gets whatever comes, and an error is the last event.
+"""
+
+import time
+
+import msgspec
+
+from gateway.cache.response_cache import CachedResponse
+from gateway.call import Call
+from gateway.errors import GatewayError
+from gateway.providers import Usage
+from gateway.providers.interface import StreamTranslation, UpstreamBatch, UpstreamRequest
+from gateway.request import Request
+from gateway.routing.plan import Plan, Target
+from gateway.upstream import Upstream, UpstreamStream
+
+# A rough figure for text of any kind, used only where a provider did not get to tell its tokens.
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Delivery:
+    """An attempt to answer a call.
+
+    seconds: how long it took; first_token_seconds: until a stream held anything that the model said.
+    used_tokens: what it used, as far as that is known.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        call: Call,
+        plan: Plan,
+        target: Target,
+        upstream: Upstream,
+        cached: CachedResponse | None,
+    ) -> None:
+        self.seconds = 0.0
+        self.first_token_seconds = 0.0
+        self.used_tokens: int | None = None
+        self._request = request
+        self._call = call
+        self._plan = plan
+        self._target = target
+        self._upstream = upstream
+        self._cached = cached
+        self._began = time.perf_counter()
+
+    async def deliver(self, prepared: UpstreamRequest | UpstreamBatch) -> None:
+        """Ask the provider and pass its answer on; raises GatewayError."""
+        if isinstance(prepared, UpstreamBatch):
+            await self._deliver_batch(prepared)
+        elif prepared.open_stream is None or not self._call.stream:
+            await self._deliver_whole(prepared)
+        else:
+            translation = prepared.open_stream()
+            try:
+                await self._deliver_stream(prepared, translation)
+            finally:
+                self._record_stream_usage(translation)
+        # What a stand-in says is not what was asked for.
+        if self._cached is not None and self._target.model.name == self._call.model:
+            self._cached.keep()
+
+    async def _deliver_whole(self, prepared: UpstreamRequest) -> None:
+        limits = self._target.deployment.time_limits
+        seconds = min(limits.whole_answer_seconds, self._target.seconds_left)
+        response = await self._upstream.fetch(prepared, limits, seconds=seconds)
+        self.seconds = time.perf_counter() - self._began
+        self._request.record.upstream_request_id = response.headers.get(prepared.request_id_header)
+        try:
+            body, usage = prepared.read_whole(response.body)
+        except GatewayError as error:
+            # An answer of no use has been paid for all the same.
+            if error.usage is not None:
+                self._record_usage(error.usage)
+            raise
+        await self._respond(body, usage)
+
+    async def _deliver_batch(self, prepared: UpstreamBatch) -> None:
+        limits = self._target.deployment.time_limits
+        seconds = min(limits.whole_answer_seconds, self._target.seconds_left)
+        body, usage, request_id = await self._upstream.fetch_batch(prepared, limits, seconds=seconds)
+        self.seconds = time.perf_counter() - self._began
+        self._request.record.upstream_request_id = request_id
+        await self._respond(body, usage)
+
+    async def _respond(self, body: bytes, usage: Usage | None) -> None:
+        if usage is not None:
+            self._record_usage(usage)
+        if self._cached is not None:
+            self._cached.add(body)
+        self._announce()
+        await self._request.respond(200, body)
+
+    async def _deliver_stream(self, prepared: UpstreamRequest, translation: StreamTranslation) -> None:
+        request, limits = self._request, self._target.deployment.time_limits
+        seconds = min(limits.first_byte_seconds, self._target.seconds_left)
+        async with self._upstream.stream(prepared, limits, seconds=seconds) as response:
+            request.record.upstream_request_id = response.headers.get(prepared.request_id_header)
+            events = await _read_until_content(response, translation)
+            response.limit_each_wait(limits.between_chunks_seconds)
+            self.first_token_seconds = time.perf_counter() - self._began
+            request.record.time_to_first_token_ms = request.elapsed_ms()
+            self._announce()
+            await request.start_event_stream()
+            if self._cached is not None:
+                self._cached.add(events)
+            await request.send_events(events)
+            await self._relay(response, translation)
+            self.seconds = time.perf_counter() - self._began
+            await request.end_event_stream()
+            await response.drain()
+
+    async def _relay(self, response: UpstreamStream, translation: StreamTranslation) -> None:
+        """Pass on what comes until the end, each piece at the moment it arrives.
+
+        Nothing is awaited for a piece while the caller reads along: waking this task for each would cost as
+        much as all that is done with it.
+        """
+        request, cached = self._request, self._cached
+
+        def write(events: bytes) -> None:
+            if events:
+                if cached is not None:
+                    cached.add(events)
+                request.write_events(events)
+
+        def take(chunk: bytes) -> bool:
+            write(translation.feed(chunk))
+            return not (translation.complete or translation.error is not None or request.is_stalled)
+
+        while not translation.complete:
+            if not await response.relay(take):
+                write(translation.finish())
+            if translation.error is not None:
+                raise translation.error
+            if request.is_stalled:
+                # Waits until the caller reads on.
+                await request.send_events(b"")
+
+    def _announce(self) -> None:
+        """Tell the caller, and the log, who answers."""
+        model, deployment = self._target.model, self._target.deployment
+        record, headers = self._request.record, self._request.response_headers
+        record.model_served, record.deployment, record.region = model.name, deployment.name, deployment.region
+        headers += (
+            (b"x-gatehouse-attempts", b"%d" % self._plan.attempts),
+            (b"x-gatehouse-model", model.name.encode()),
+            (b"x-gatehouse-deployment", deployment.name.encode()),
+        )
+        if deployment.region is not None:
+            headers.append((b"x-gatehouse-region", deployment.region.encode()))
+        if self._plan.allowance is not None:
+            self._request.tell_allowance(self._plan.allowance)
+
+    def _record_stream_usage(self, translation: StreamTranslation) -> None:
+        """The usage a provider told; what it did not tell of a stream cut in the middle is estimated."""
+        usage = translation.usage
+        if translation.content_begun and (usage is None or not usage.output_tokens):
+            self._request.record.usage_estimated = True
+            told = usage or Usage(input_tokens=self._call.estimated_input_tokens)
+            output_tokens = translation.characters // _CHARACTERS_PER_TOKEN + 1
+            usage = msgspec.structs.replace(told, output_tokens=output_tokens)
+        if usage is not None:
+            self._record_usage(usage)
+
+    def _record_usage(self, usage: Usage) -> None:
+        record = self._request.record
+        record.input_tokens, record.output_tokens = usage.input_tokens, usage.output_tokens
+        record.cache_read_tokens, record.cache_write_tokens = (
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+        )
+        self.used_tokens = usage.prompt_tokens + usage.output_tokens
+
+
+async def _read_until_content(response: UpstreamStream, translation: StreamTranslation) -> bytes:
+    events = b""
+    while not (translation.content_begun or translation.complete):
+        chunk = await response.read_chunk()
+        events += translation.feed(chunk) if chunk else translation.finish()
+        if translation.error is not None:
+            raise translation.error
+    return events
