@@ -30,6 +30,13 @@ smoke: install ## The same, then stop: exit 0 only if the request was answered
 down: install ## Stop whatever `make up` left behind and remove its data
 	@python -m local down
 
+.PHONY: patterns bench
+patterns: install ## Measure the five resilience patterns with two gateways (python -m local.patterns --help)
+	@python -m local.patterns --chart docs/images/patterns.svg
+
+bench: install ## Measure speed and memory beside other gateways (ten minutes; needs wrk)
+	@python -m bench
+
 # --- the platform in AWS ---------------------------------------------------------------------
 
 .PHONY: synth
@@ -66,8 +73,9 @@ picture: install ## Draw the architecture picture again from the synthesized sta
 	@node_modules/.bin/cdk synth --quiet -c environment=dev -o cdk.out/dev
 	@python -m docs.architecture.draw cdk.out/dev
 
-schemas: install ## Rewrite the JSON Schemas that editors use for config/
+schemas: install ## Rewrite the JSON Schemas for config/ and the gateway's OpenAPI document
 	@python -m stacks.config.schema
+	@python -m gateway.openapi
 
 .PHONY: lock
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

@@ -171,6 +171,9 @@ def _environment(port: int, bedrock: str) -> dict[str, str]:
         "database_password": "password-of-the-database",
         "host": "127.0.0.1",
         "port": str(port),
+        # Containers share the host's network here.
+        "metrics_port": str(_free_port()),
+        "lame_duck_seconds": "0",
         "bedrock_endpoint_url": bedrock,
     }
     credentials = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret-of-the-container-tests"}

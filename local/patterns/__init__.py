@@ -1,0 +1,1 @@
+"""Five resilience patterns for Amazon Bedrock behind a gateway, measured: `python -m local.patterns`."""
