@@ -1,7 +1,9 @@
 """Start the programs of a measurement pinned to one core each, and read what they cost from /proc."""
 
+import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +15,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 CANDIDATE_CORE = 0
 LOAD_CORE = 1
+# Other gateways, outside the repository: they are large, and nothing of ours needs them.
+PEERS_FOLDER = Path.home() / ".cache" / "gatehouse-bench"
+_ALL_CORES = f"0-{(os.cpu_count() or 1) - 1}"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 20
 _STOP_SECONDS = 10
@@ -26,22 +31,47 @@ def free_port() -> int:
         return port
 
 
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nothing listens on.
+
+    They are below those that outgoing connections take, of which every second is one soon.
+    """
+    for first in range(random.randrange(10_000, 30_000), 32_000, count):
+        with contextlib.ExitStack() as listeners:
+            try:
+                for port in range(first, first + count):
+                    listeners.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            return first
+    raise RuntimeError(f"there are no {count} free ports in a row below 32,000")
+
+
 @contextmanager
 def running(
-    command: Sequence[str], *, core: int, environment: Mapping[str, str] | None = None, quiet: bool = False
+    command: Sequence[str],
+    *,
+    core: int | None,
+    environment: Mapping[str, str] | None = None,
+    inherit: bool = True,
+    quiet: bool = False,
+    errors: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program pinned to a core, ended with SIGTERM and, when that does not help, SIGKILL.
+    """A program pinned to a core (None: on all), ended with SIGTERM and, when that does not help, SIGKILL.
 
-    `quiet` throws its standard output away.
+    `inherit` passes this process's own environment on, `quiet` throws standard output away, `errors` is the
+    file for what is written to standard error.
     """
-    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
-    # A session of its own: a server's worker processes end with it even when it is killed.
-    process = subprocess.Popen(
-        ["taskset", "-c", str(core), *command],
-        env=variables,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL if quiet else None,
-    )
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)} if inherit else {}
+    with Path(errors or os.devnull).open("wb") as error_file:
+        # A session of its own: a server's worker processes end with it even when it is killed.
+        process = subprocess.Popen(
+            ["taskset", "-c", _ALL_CORES if core is None else str(core), *command],
+            env={**variables, **(environment or {})},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL if quiet else None,
+            stderr=error_file if errors else None,
+        )
     try:
         yield process
     finally:
@@ -82,7 +112,12 @@ def pin(core: int) -> None:
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     """User and system time so far of a process and its living descendants."""
-    return sum(_cpu_ticks(pid) for pid in _tree(process.pid)) / _TICKS_PER_SECOND
+    return sum(cpu_seconds_each(process).values())
+
+
+def cpu_seconds_each(process: subprocess.Popen[bytes]) -> dict[int, float]:
+    """User and system time so far of a process and of each living descendant, by process ID."""
+    return {pid: _cpu_ticks(pid) / _TICKS_PER_SECOND for pid in _tree(process.pid)}
 
 
 def memory_mb(process: subprocess.Popen[bytes]) -> float:
@@ -91,7 +126,8 @@ def memory_mb(process: subprocess.Popen[bytes]) -> float:
 
 
 def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    # Any thread may have started children.
+    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
     return [pid, *(descendant for child in children for descendant in _tree(int(child)))]
 
 

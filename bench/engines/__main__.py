@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from bench import processes
-from bench.engines import environment, load
+from bench import load, processes
+from bench.engines import environment
+from bench.engines.application import API_KEY
+from bench.load import Target
+from bench.mock_upstream import PACED
 from bench.processes import CANDIDATE_CORE, LOAD_CORE
 
 CANDIDATES = (
@@ -61,16 +64,17 @@ def _surroundings() -> Iterator[dict[str, str]]:
 def _measure(candidate: str, surroundings: dict[str, str], seconds: int) -> Result:
     port = processes.free_port()
     variables = {**surroundings, "BENCH_CANDIDATE": candidate, "BENCH_LISTEN": str(port)}
+    target = Target(port=port, headers={"authorization": f"Bearer {API_KEY}"})
     program = [environment.python(), "-m", "bench.engines.application"]
     started = time.monotonic()
     with processes.running(program, core=CANDIDATE_CORE, environment=variables) as process:
         processes.wait_until_healthy(process, port)
         ready = time.monotonic() - started
-        load.send_requests(port, connections=64, seconds=1)  # warm-up
+        load.send_requests(target, connections=64, seconds=1)  # warm-up
         before = processes.cpu_seconds(process)
-        requests = load.send_requests(port, connections=64, seconds=seconds)
+        requests = load.send_requests(target, connections=64, seconds=seconds)
         between = processes.cpu_seconds(process)
-        streams = load.read_streams(port, concurrent=32, each=seconds * 2)
+        streams = load.read_streams(target, concurrent=32, seconds=seconds, prompt=PACED)
         after = processes.cpu_seconds(process)
         return Result(
             cpu_ms_per_request=1000 * (between - before) / requests.completed,
