@@ -4,15 +4,15 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
-
-import msgspec
 
 from gateway.admission import Allowance, LimitExceededError
 from gateway.api_shapes import api_shape
 from gateway.errors import GatewayError, invalid_request
+from gateway.request_headers import RequestHeaders
+from gateway.request_record import RequestRecord
 from gateway.trace_context import trace_id_of
 
 Message = MutableMapping[str, Any]
@@ -24,9 +24,6 @@ Headers = list[tuple[bytes, bytes]]
 CLOSED_BECAUSE = "closed_because"
 # In the same place: the caller's connection.
 CONNECTION = "connection"
-CREDENTIAL_HEADERS = frozenset(
-    {b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"cookie"}
-)
 
 # A body may take this long, and longer by what it holds at the slowest speed that is still waited for.
 _BODY_SECONDS = 60
@@ -60,77 +57,6 @@ class CallerLeftError(Exception):
     """The caller closed the connection before its answer was complete."""
 
 
-class RequestRecord(msgspec.Struct, kw_only=True):
-    """What the log says about one request; times in milliseconds."""
-
-    request_id: str
-    trace_id: str
-    method: str
-    path: str
-    status: int | None = None
-    latency_ms: float | None = None
-    caller: str | None = None
-    operation: str | None = None
-    model: str | None = None
-    model_served: str | None = None
-    deployment: str | None = None
-    region: str | None = None
-    streamed: bool | None = None
-    attempts: int | None = None
-    failed_attempts: list[str] = []
-    time_to_first_token_ms: float | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    usage_estimated: bool | None = None
-    cached: bool | None = None
-    upstream_request_id: str | None = None
-    error_type: str | None = None
-    error_code: str | None = None
-    error_detail: str | None = None
-
-    def describe(self, error: GatewayError) -> None:
-        """Note what ended the request; the message is left out, for it may quote the prompt."""
-        self.error_type, self.error_code, self.error_detail = error.type, error.code, error.detail
-
-
-class _Headers(Mapping[str, str]):
-    """Decodes a header when it is asked for: most requests are answered without looking at any."""
-
-    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
-        self._raw = raw
-
-    def __getitem__(self, name: str) -> str:
-        key = name.encode("latin-1", errors="replace")
-        if key in CREDENTIAL_HEADERS:
-            raise KeyError(name)
-        return self._raw[key].decode("latin-1")
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self._raw if name not in CREDENTIAL_HEADERS)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class _Unwatched:
-    """The connection of a server that does not tell."""
-
-    def when_lost(self, act: Callable[[], None]) -> None:
-        pass
-
-    def forget(self, act: Callable[[], None]) -> None:
-        pass
-
-    def write_chunk(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    @property
-    def is_stalled(self) -> bool:
-        return False
-
-
 class Request:
     """A request that is being answered."""
 
@@ -142,8 +68,8 @@ class Request:
         self.model_in_path: str | None = None
         self._receive = receive
         self._send = send
-        self._state: Mapping[str, Any] = scope.get("state", {})
-        self._connection: CallersConnection = self._state.get(CONNECTION) or _Unwatched()
+        self._state: Mapping[str, Any] = scope["state"]
+        self._connection: CallersConnection = self._state[CONNECTION]
         self._on_loss: Callable[[], None] | None = None
         self._started_at = time.perf_counter()
         self.response_started = False
@@ -168,7 +94,7 @@ class Request:
     @property
     def headers(self) -> Mapping[str, str]:
         """What the caller's headers say, by lower-case name; its credentials are not among them."""
-        return _Headers(self._headers)
+        return RequestHeaders(self._headers)
 
     @property
     def closed_because(self) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from gateway.api_keys import ApiKeys, parse_api_keys
 from gateway.authentication import authenticate
 from gateway.errors import GatewayError
-from gateway.request import Request
+from gateway.request import CONNECTION, Request
 
 KEY = "key-of-the-team-0123456789abcdefghij"
 OTHER = "key-of-another-0123456789abcdefghijk"
@@ -25,7 +25,8 @@ def keys() -> ApiKeys:
 
 def request(**headers: str) -> Request:
     named = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    return Request({"method": "POST", "path": "/v1/messages", "headers": named}, _unused, _unused)
+    scope = {"method": "POST", "path": "/v1/messages", "headers": named, "state": {CONNECTION: None}}
+    return Request(scope, _unused, _unused)
 
 
 @pytest.mark.parametrize(

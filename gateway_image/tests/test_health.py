@@ -15,6 +15,7 @@ from gateway.health import Health
 from gateway.healthcheck import is_alive
 from gateway.metrics import Metrics
 from gateway.reachability import Reachability, UnreachableError
+from gateway.request import CONNECTION
 from gateway.shutdown import Shutdown
 from gateway.structured_log import StructuredLog
 
@@ -40,7 +41,9 @@ async def get(application: Application, path: str) -> tuple[int, dict[str, Any]]
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    await application({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+    state = {CONNECTION: None}
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "state": state}
+    await application(scope, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 

@@ -98,3 +98,48 @@ async def test_a_body_that_the_limit_cuts_has_not_come_to_its_end(
         assert await response.read_chunk() == b"until it closes"
         with pytest.raises(HttpTimeoutError):
             await response.read_chunk()
+
+
+async def test_what_is_relayed_is_limited_from_one_piece_to_the_next(
+    http: HttpClient, start_tcp_server: StartTcpServer
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(8):
+            writer.write(b"1\r\nx\r\n")
+            await asyncio.sleep(0.2)
+        await reader.read()
+
+    url, pieces = await start_tcp_server(serve), list[bytes]()
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return len(pieces) != 6
+
+    async with http.stream("POST", url, headers={}, body=b"", connect_seconds=1, seconds=5) as response:
+        response.limit_each_wait(0.7)
+        # The sixth piece is the last that is wanted for now; the others come with the next call.
+        assert await response.relay(take)
+        assert len(pieces) == 6
+        with pytest.raises(HttpTimeoutError):
+            await response.relay(take)
+        assert b"".join(pieces) == b"x" * 8
+
+
+async def test_a_relay_ends_with_the_body(http: HttpClient, start_tcp_server: StartTcpServer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    url, pieces = await start_tcp_server(serve), list[bytes]()
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return True
+
+    async with http.stream("POST", url, headers={}, body=b"", connect_seconds=1, seconds=5) as response:
+        assert not await response.relay(take)
+    assert pieces == [b"one", b"two"]

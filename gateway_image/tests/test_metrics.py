@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Metrics
 from gateway.metrics_page import MetricsPage
-from gateway.request import RequestRecord
+from gateway.request_record import RequestRecord
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 CHAT = {"operation": "chat_completions", "model": "claude", "deployment": "claude-us"}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway.openai.decoding import RequestDecoder
+from gateway.decoding import RequestDecoder
 
 
 class MessagesEnvelope(Struct):

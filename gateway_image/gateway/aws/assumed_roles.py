@@ -129,4 +129,4 @@ class _AssumedRole:
             _LOG.warning("%s", error)
         finally:
             # The jitter keeps tasks that started together from asking together.
-            self._due_at = time.time() + due_in_seconds * random.uniform(0.9, 1)  # noqa: S311
+            self._due_at = time.time() + due_in_seconds * random.uniform(0.9, 1)  # noqa: S311 (no secret)

@@ -138,7 +138,8 @@ class ContainerCredentials:
             expires_at = self._credentials.expires_at if self._credentials else None
             due_in_seconds = (expires_at or 0) - time.time() - _REFRESH_AHEAD_SECONDS
             # The jitter keeps tasks that started together from asking together.
-            await asyncio.sleep(max(due_in_seconds, _RETRY_SECONDS) * random.uniform(0.9, 1))  # noqa: S311
+            jitter = random.uniform(0.9, 1)  # noqa: S311 (no secret)
+            await asyncio.sleep(max(due_in_seconds, _RETRY_SECONDS) * jitter)
             try:
                 await self.refresh()
             except CredentialsError as error:

@@ -111,4 +111,4 @@ def _refusal(role_arn: str, response: HttpResponse) -> CredentialsError:
 
 def _parse(body: bytes) -> ElementTree.Element:
     # Not from just anyone: AWS itself wrote it, and expat bounds how far entities expand.
-    return ElementTree.fromstring(body)  # noqa: S314
+    return ElementTree.fromstring(body)  # noqa: S314 (as above)

@@ -1,8 +1,8 @@
 """Decodes the bodies of OpenAI chat completion requests."""
 
+from gateway.decoding import RequestDecoder
 from gateway.errors import invalid_request
 from gateway.openai.chat_types import ChatCompletionRequest, ChatEnvelope
-from gateway.openai.decoding import RequestDecoder
 
 _API = "chat completions"
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from gateway.decoding import RequestDecoder
 from gateway.errors import invalid_request
-from gateway.openai.decoding import RequestDecoder
 from gateway.providers import Usage
 
 _API = "embeddings"

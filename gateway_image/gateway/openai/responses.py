@@ -2,8 +2,8 @@
 
 import msgspec
 
+from gateway.decoding import RequestDecoder
 from gateway.errors import GatewayError, invalid_request
-from gateway.openai.decoding import RequestDecoder
 from gateway.openai.responses_types import ResponsesEnvelope
 
 API = "responses"

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.decoding import RequestDecoder
 from gateway.errors import GatewayError, invalid_request
 from gateway.openai.chat_types import RedactedThinkingBlock, ThinkingBlock
-from gateway.openai.decoding import RequestDecoder
 from gateway.openai.responses import API
 from gateway.openai.responses_types import (
     FunctionCallItem,

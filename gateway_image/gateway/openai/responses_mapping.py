@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from gateway.call import Call
+from gateway.decoding import RequestDecoder
 from gateway.errors import GatewayError, invalid_request
-from gateway.openai.decoding import RequestDecoder
 from gateway.openai.responses import API
 from gateway.openai.responses_input import Messages
 from gateway.openai.responses_object import to_response

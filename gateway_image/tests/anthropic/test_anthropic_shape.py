@@ -10,7 +10,7 @@ import pytest
 from gateway.admission import Allowance, LimitExceededError
 from gateway.api_keys import Caller
 from gateway.errors import GatewayError
-from gateway.request import Request
+from gateway.request import CONNECTION, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,8 @@ class Wire:
 
     def __init__(self, path: str, *headers: tuple[bytes, bytes]) -> None:
         self.sent: list[MutableMapping[str, Any]] = []
-        scope = {"method": "POST", "path": path, "headers": list(headers)}
+        state = {CONNECTION: None}
+        scope = {"method": "POST", "path": path, "headers": list(headers), "state": state}
         self.request = Request(scope, self._receive, self._send)
 
     async def _receive(self) -> MutableMapping[str, Any]:

@@ -7,11 +7,9 @@ from urllib.parse import urlsplit
 
 from gateway.aws.assumed_roles import CredentialsByRole
 from gateway.aws.bedrock_token import bearer_token
-from gateway.aws.credentials import CredentialsError
 from gateway.aws.signature import encode_path_segment, sign
 from gateway.call import Call, Operation
 from gateway.catalog import BedrockDeployment
-from gateway.errors import provider_error
 from gateway.openai.chat import decode_chat_request
 from gateway.providers.bedrock.anthropic_errors import count_error, message_error
 from gateway.providers.bedrock.anthropic_message import read_message, read_token_count
@@ -29,6 +27,7 @@ from gateway.providers.bedrock.converse_stream import ChatCompletionStream
 from gateway.providers.bedrock.embeddings import embedding_model, prepare_embeddings
 from gateway.providers.bedrock.openai_native import native_operations, prepare_native
 from gateway.providers.interface import UpstreamBatch, UpstreamRequest
+from gateway.providers.role_credentials import role_credentials
 
 REQUEST_ID_HEADER = "x-amzn-requestid"
 
@@ -154,14 +153,7 @@ class BedrockProvider:
         """
         endpoint = self._endpoint_url or f"https://bedrock-runtime.{deployment.region}.amazonaws.com"
         headers = {"content-type": "application/json", **(extra_headers or {})}
-        try:
-            credentials = self._credentials.current(deployment.role_arn)
-        except CredentialsError as error:
-            raise provider_error(
-                "The gateway has no valid credentials for the model's provider.",
-                code="upstream_credentials",
-                detail=str(error),
-            ) from error
+        credentials = role_credentials(self._credentials, deployment.role_arn)
         if self._authentication == "bearer":
             headers["authorization"] = f"Bearer {bearer_token(credentials, deployment.region)}"
             return f"{endpoint.rstrip('/')}{path}", headers

@@ -4,13 +4,12 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from gateway.aws.assumed_roles import CredentialsByRole
-from gateway.aws.credentials import CredentialsError
 from gateway.aws.signature import sign
 from gateway.call import Call, Operation
 from gateway.catalog import SageMakerDeployment
-from gateway.errors import provider_error
 from gateway.providers.interface import UpstreamRequest
 from gateway.providers.openai_compatible.passing_on import body_for, upstream_request
+from gateway.providers.role_credentials import role_credentials
 from gateway.providers.sagemaker.errors import error_from_response
 from gateway.providers.sagemaker.stream import SageMakerChatStream
 
@@ -58,14 +57,7 @@ class SageMakerProvider:
         headers = {"content-type": "application/json"}
         if deployment.inference_component is not None:
             headers["x-amzn-sagemaker-inference-component"] = deployment.inference_component
-        try:
-            credentials = self._credentials.current(deployment.role_arn)
-        except CredentialsError as error:
-            raise provider_error(
-                "The gateway has no valid credentials for the model's provider.",
-                code="upstream_credentials",
-                detail=str(error),
-            ) from error
+        credentials = role_credentials(self._credentials, deployment.role_arn)
         headers |= sign(
             credentials,
             service="sagemaker",
