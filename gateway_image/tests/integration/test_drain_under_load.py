@@ -98,7 +98,7 @@ def test_no_request_is_lost_and_streams_finish(load: LoadBalancer, simulator: Ru
     # New requests were still answered in the meantime, each as the last one of its connection.
     last = [response.headers["connection"] for gateway, response in load.answers if gateway is leaving]
     assert None in last
-    assert last.count("close") > 5
+    assert "close" in last
     assert not any(r.headers["connection"] for gateway, r in load.answers if gateway is staying)
 
 
