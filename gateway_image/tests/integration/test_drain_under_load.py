@@ -91,7 +91,7 @@ def test_no_request_is_lost_and_streams_finish(load: LoadBalancer, simulator: Ru
         assert leaving.request("GET", "/health/ready")[0] == 503
         words = sum(1 for chunk in stream if chunk.choices and chunk.choices[0].delta.content)
     assert words >= 249
-    assert leaving.process.wait(5) == 0
+    assert leaving.process.wait(20) == 0
     load.stopped.set()
     assert load.failures == []
     assert {response.status for _, response in load.answers} == {200}
@@ -113,10 +113,10 @@ def test_a_silent_connection_is_used_once_more_and_closed(start_gateway: Any) ->
             if not is_last:
                 gateway.terminate()
                 time.sleep(0.2)
-    assert gateway.process.wait(5) == 0
+    assert gateway.process.wait(20) == 0
 
 
 def test_an_interrupt_at_a_terminal_waits_for_no_load_balancer(start_gateway: Any) -> None:
     gateway = start_gateway(lame_duck_seconds="10")
     gateway.interrupt()
-    assert gateway.process.wait(3) == 0
+    assert gateway.process.wait(8) == 0

@@ -98,7 +98,7 @@ def test_killing_one_worker_breaks_only_its_own_connections(start_gateway: Any) 
     assert ended["status"] == -9
     assert len(workers_of(gateway)) == 2
     gateway.terminate()
-    assert gateway.process.wait(5) == 0
+    assert gateway.process.wait(20) == 0
     assert sum(line["event"] == "stopped" for line in gateway.log()) == 2
 
 
