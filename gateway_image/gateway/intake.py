@@ -1,8 +1,8 @@
 """What happens to every request for a model before its API looks at it: who calls, and the body."""
 
-from gateway.api_keys import ApiKeys, Caller
-from gateway.authentication import authenticate
+from gateway.authentication import Identity
 from gateway.body_memory import BodyMemory
+from gateway.callers import Caller
 from gateway.json_limits import check_depth, check_encoding
 from gateway.load_shedding import LoadShedding
 from gateway.off_loop import off_loop
@@ -14,26 +14,30 @@ class Intake:
 
     def __init__(
         self,
-        keys: ApiKeys,
+        identity: Identity,
         shedding: LoadShedding,
         memory: BodyMemory,
         *,
         body_limit_bytes: int,
         json_depth_limit: int,
     ) -> None:
-        self._keys = keys
+        self._identity = identity
         self._shedding = shedding
         self._memory = memory
         self._body_limit_bytes = body_limit_bytes
         self._json_depth_limit = json_depth_limit
 
-    def identify(self, request: Request) -> Caller:
-        """Find out who calls; raises GatewayError 401."""
-        return authenticate(request, self._keys)
+    async def identify(self, request: Request) -> Caller:
+        """Find out who calls; raises GatewayError 400, 401, 403, 429, 503."""
+        caller = await self._identity.caller_of(request)
+        record = request.record
+        record.caller, record.caller_id, record.caller_kind = caller.name, caller.id, caller.kind
+        record.project_id = caller.project.id if caller.project else None
+        return caller
 
     async def accept(self, request: Request) -> tuple[Caller, bytes]:
-        """Return the caller and the JSON body, not decoded; raises GatewayError 400, 401, 408, 413, 503."""
-        caller = self.identify(request)
+        """Return the caller and the JSON body, not decoded; raises GatewayError."""
+        caller = await self.identify(request)
         # Before the body is read: refusing has to cost next to nothing.
         self._shedding.admit(caller.priority)
         declared = request.declared_length
