@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gateway.admission import Allowance
+from gateway.admission.outcome import Allowances
 from gateway.anthropic import errors as anthropic_errors
 from gateway.anthropic import rate_limits as anthropic_rate_limits
 from gateway.errors import GatewayError
+from gateway.openai import rate_limits as openai_rate_limits
 from gateway.openai.responses import error_event
 
 WriteError = Callable[[GatewayError, str], bytes]
@@ -18,13 +19,13 @@ class ApiShape:
 
     error_body, error_event: an error as a JSON body, and as the last event of a stream; both take the
     request's ID beside the error.
-    allowance_headers: what is left of the caller's limit.
+    allowance_headers: what is left of the caller's limits.
     request_id_header: where the API's clients look for the request's ID, besides x-request-id.
     """
 
     error_body: WriteError
     error_event: WriteError
-    allowance_headers: Callable[[Allowance], list[tuple[bytes, bytes]]]
+    allowance_headers: Callable[[Allowances], list[tuple[bytes, bytes]]]
     request_id_header: bytes | None = None
 
 
@@ -48,7 +49,9 @@ def _responses_error_event(error: GatewayError, _request_id: str) -> bytes:
 
 
 _OPENAI = ApiShape(
-    error_body=_openai_error, error_event=_openai_error_event, allowance_headers=Allowance.headers
+    error_body=_openai_error,
+    error_event=_openai_error_event,
+    allowance_headers=openai_rate_limits.allowance_headers,
 )
 _RESPONSES = replace(_OPENAI, error_event=_responses_error_event)
 _ANTHROPIC = ApiShape(

@@ -63,6 +63,11 @@ class GatewayError(Exception):
         """Whether only the gateway's operators can mend what went wrong, so that asking again is in vain."""
         return self.code in _OPERATORS_CODES
 
+    @property
+    def is_final(self) -> bool:
+        """Whether asking again is in vain, whatever the status says."""
+        return self.is_for_operators
+
     def body(self) -> bytes:
         """The JSON body of the error response."""
         return _encode(ErrorResponse(ErrorBody(self.message, self.type, self.param, self.code)))

@@ -6,11 +6,16 @@ What one script touches together has one hash tag, {in braces}, so that a cluste
 PREFIX = "gatehouse:"
 
 COOLDOWNS = f"{PREFIX}cooldowns"
+# The processes that enforce limits, by when they were last heard of.
+PROCESSES = f"{PREFIX}{{limits}}:processes"
 
 
-def caller_requests(caller: str) -> str:
-    """A caller's requests of the last minute."""
-    return f"{PREFIX}{{limits}}:caller:{caller}:requests"
+def limit_window(name: str, kind: str, model: str | None, id: str) -> str:
+    """What counts against the limit of this name on a caller or a project, on one model or all together.
+
+    No two limits have the same key, whatever an ID consists of: a model's name holds no vertical bar.
+    """
+    return f"{PREFIX}{{limits}}:{name}:{kind}:{model or ''}|{id}"
 
 
 def deployment_requests(deployment: str) -> str:

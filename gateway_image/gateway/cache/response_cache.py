@@ -11,11 +11,11 @@ from hashlib import sha256
 
 import msgspec
 
-from gateway.api_keys import Caller
 from gateway.cache import keys
 from gateway.cache.connection import Cache
 from gateway.cache.errors import CacheError
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import Model, Strategy
 from gateway.catalog.strategies import Conditional
 
@@ -100,7 +100,7 @@ class ResponseCache:
         entry = self._entries.get(model.name)
         if entry is None or entry.model is not model:
             entry = self._entries[model.name] = _Entry(model)
-        scope = (caller.name, call.operation, [call.headers.get(name) for name in entry.headers])
+        scope = (caller.id, call.operation, [call.headers.get(name) for name in entry.headers])
         # The fingerprint has one length, and JSON ends where it ends: no two calls give the same text.
         return sha256(entry.fingerprint + _encode(scope) + call.body).hexdigest()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.api_keys import Caller
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog.strategies import Condition
 
 Test = Callable[[Call, Caller], bool]

@@ -7,16 +7,17 @@ from random import Random
 
 import msgspec
 
-from gateway.admission import Allowance, Reservation
-from gateway.api_keys import Caller
+from gateway.admission.outcome import Admitted, Allowances, CallerReservation, Needs, Reservation
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import Deployment, Model
 from gateway.errors import GatewayError
 from gateway.routing.admission import Admission
+from gateway.routing.needs import highest_needs
 from gateway.routing.pools import Pool, RoutedModel
 from gateway.routing.retries import Retries
 from gateway.routing.states import States
-from gateway.routing.strategies import Candidate, Candidates, most_tokens
+from gateway.routing.strategies import Candidate, Candidates
 from gateway.routing.verdict import at_capacity, can_be_tried_elsewhere, is_timeout, out_of_time, verdict_on
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -56,13 +57,15 @@ class Plan:
 
     Each target must be reported back, once, before the next one is asked for.
     attempts: how many deployments have been called, those not counted that were unsuitable.
-    allowance: what the caller has left of its own limit, if it has one.
+    allowances: what the caller has left of its limits, if it has any. admitted_at: when the request was
+    counted against them, in Unix time; None as long as it is not.
     """
 
     def __init__(self, models: Sequence[RoutedModel], call: Call, caller: Caller, means: Means) -> None:
         """Plan for the model asked for, the first, with the models that may stand in for it behind it."""
         self.attempts = 0
-        self.allowance: Allowance | None = None
+        self.allowances: Allowances | None = None
+        self.admitted_at: int | None = None
         self._models = models
         self._asked_for = models[0].model
         self._call = call
@@ -70,7 +73,8 @@ class Plan:
         self._means = means
         self._clock = means.states.clock
         self._deadline = self._clock() + self._asked_for.deadline_seconds
-        self._caller_is_admitted = False
+        self._reservation: CallerReservation | None = None
+        self._needs: Needs | None = None
         self._pools: list[Pool] = []
         # Deployments, by name, that have been tried or cannot serve the call.
         self._passed_over: set[str] = set()
@@ -83,10 +87,20 @@ class Plan:
         # On the clock of the states: when the first deployment of those at capacity has some again.
         self._capacity_back_at = math.inf
 
+    async def admit_caller(self) -> None:
+        """Count the request although no deployment may be needed; raises GatewayError as `next` does."""
+        self._note(await self._ask([]))
+
+    def settle(self, used: Needs) -> None:
+        """Count what the request used, at all deployments together, against the caller's limits."""
+        if self._reservation is not None:
+            self._means.admission.settle_caller(self._reservation, used)
+            self._reservation = None
+
     async def next(self) -> Target | None:
         """The deployment to try now, None if nothing is left to try; may wait before.
 
-        Raises GatewayError 429 if the caller has used up its own limit.
+        Raises GatewayError 429 if the caller has used up its limits, 503 if they cannot be enforced.
         """
         spent = self.attempts >= self._asked_for.max_attempts or self._clock() >= self._deadline
         if spent or self._refusal is not None:
@@ -194,19 +208,29 @@ class Plan:
         """The first of the candidates that has capacity left, taken up; None if none has."""
         if not candidates:
             return None
-        admitted = await self._means.admission.admit(
-            None if self._caller_is_admitted else self._caller,
-            [candidate.deployment for candidate in candidates],
-            tokens=most_tokens(self._call, candidates[0].model),
-        )
+        admitted = await self._ask([candidate.deployment for candidate in candidates])
         now = self._clock()
-        self.allowance = admitted.allowance or self.allowance
         if admitted.index is None:
             back_at = now + (admitted.retry_after_seconds or 0)
             self._capacity_back_at = min(self._capacity_back_at, back_at)
             return None
-        self._caller_is_admitted = True
+        self._note(admitted)
         return self._begin(candidates[admitted.index], admitted.reservation, now, was_cooling)
+
+    async def _ask(self, deployments: Sequence[Deployment]) -> Admitted:
+        if self._needs is None:
+            self._needs = highest_needs(self._call, self._caller, [routed.model for routed in self._models])
+        caller = self._caller if self.admitted_at is None else None
+        return await self._means.admission.admit(
+            caller, deployments, model=self._asked_for.name, needs=self._needs
+        )
+
+    def _note(self, admitted: Admitted) -> None:
+        """The caller has been counted, now or by an earlier attempt."""
+        self.allowances = admitted.allowances or self.allowances
+        self._reservation = admitted.caller_reservation or self._reservation
+        if self.admitted_at is None:
+            self.admitted_at = admitted.second
 
     def _begin(
         self, candidate: Candidate, reservation: Reservation | None, now: float, was_cooling: bool

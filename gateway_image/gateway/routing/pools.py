@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from random import Random
 
-from gateway.api_keys import Caller
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import Model
 from gateway.catalog.strategies import Conditional
+from gateway.prices import price_of
 from gateway.routing.conditions import Test, all_hold
 from gateway.routing.states import Clock, DeploymentState
 from gateway.routing.strategies import Candidate, Candidates, Order, order, weight
@@ -43,12 +44,16 @@ class Pool:
 
 
 class RoutedModel:
-    """A model of the catalog with the pools its calls are served from."""
+    """A model of the catalog with the pools its calls are served from.
+
+    is_priced: whether all its deployments have a price.
+    """
 
     def __init__(
         self, model: Model, states: Mapping[str, DeploymentState], *, random: Random, clock: Clock
     ) -> None:
         self.model = model
+        self.is_priced = all(price_of(deployment) is not None for deployment in model.deployments)
         candidates = {
             deployment.name: Candidate(
                 model=model,

@@ -3,11 +3,13 @@
 import asyncio
 from random import Random
 
-from gateway.api_keys import Caller
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError
+from gateway.identity.errors import model_not_allowed
 from gateway.routing.admission import Admission
+from gateway.routing.needs import refuse_dearer_service
 from gateway.routing.plan import Means, Plan, Sleep
 from gateway.routing.pools import RoutedModel
 from gateway.routing.states import States
@@ -41,11 +43,40 @@ class Router:
         }
 
     def plan(self, call: Call, caller: Caller) -> Plan:
-        """Plan the attempts to answer a call; raises GatewayError 404 if there is no such model."""
+        """Plan the attempts to answer a call.
+
+        Raises GatewayError: 404 if there is no such model, 403 if the caller may not call it, 400 if it would
+        cost more than its prices say and the caller has a budget.
+        """
         models = self._chains.get(call.model)
         if models is None:
             raise unknown_model(call.model)
-        return Plan(models, call, caller, self._means)
+        if not caller.may_call(call.model):
+            raise model_not_allowed(caller, call.model)
+        has_budget = caller.has_budget(call.model)
+        if has_budget:
+            refuse_dearer_service(call)
+            if not models[0].is_priced:
+                raise unpriced_model(call.model)
+        # What the caller may not call, and what could not be charged, does not stand in either.
+        usable = [
+            routed
+            for routed in models
+            if caller.may_call(routed.model.name) and (routed.is_priced or not has_budget)
+        ]
+        return Plan(usable, call, caller, self._means)
+
+
+def unpriced_model(name: str) -> GatewayError:
+    """The error for a model without a price, asked for by a caller whose use may only cost so much."""
+    return GatewayError(
+        403,
+        f"The model {name[:128]!r} has no price, and a budget in USD applies to you: the gateway's operators "
+        "have to give its deployments a price.",
+        type="invalid_request_error",
+        code="model_not_priced",
+        param="model",
+    )
 
 
 def unknown_model(name: str) -> GatewayError:

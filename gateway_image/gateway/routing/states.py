@@ -31,6 +31,7 @@ class DeploymentState:
     failures: how often in a row it failed for another cause than throttling.
     cooled_at: when the cooldown began.
     in_flight: requests of this process under way there.
+    last_error_code: of its last attempt that failed.
     """
 
     name: str
@@ -39,6 +40,7 @@ class DeploymentState:
     failures: int = 0
     cause: Cause = "failing"
     in_flight: int = 0
+    last_error_code: str | None = None
     figures: Figures = field(default_factory=Figures)
 
 
@@ -70,6 +72,10 @@ class States:
         self._states, self._places = states, places
         return states
 
+    def of(self, name: str) -> DeploymentState | None:
+        """The state of a deployment; None if there is no such deployment."""
+        return self._states.get(name)
+
     def cooling(self) -> list[DeploymentState]:
         """The deployments that are left alone for now."""
         now = self.clock()
@@ -79,6 +85,7 @@ class States:
         """Cool a deployment for an error that is not the caller's fault, of an attempt that began then."""
         now = self.clock()
         state.figures.error_rate.note(1.0, now)
+        state.last_error_code = error.code
         if error.code == MODEL_FAILED:
             # The model could make nothing of this request; it says nothing about the next one.
             return

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from random import Random
 
+from gateway import prices
 from gateway.call import Call
 from gateway.catalog import Deployment, Model
 from gateway.catalog.strategies import InOrder, Optimized, Percentage
+from gateway.prices import price_of
+from gateway.providers import Usage
 from gateway.routing.states import Clock, DeploymentState
 
 # How much worse than the best a figure may be to count as just as good: as a factor, and added to it.
@@ -70,23 +73,20 @@ def by_weight(candidates: Sequence[Candidate], random: Random) -> Candidates:
     return sorted(candidates, key=lambda candidate: random.expovariate(candidate.weight))
 
 
-def most_tokens(call: Call, model: Model) -> int:
-    """The most tokens a call may use, by the size of its body and the limit of its output."""
-    return call.estimated_input_tokens + _most_output_tokens(call, model)
-
-
-def cost(candidate: Candidate, call: Call) -> float:
-    """The most a call can cost there, in millionths of a USD."""
-    price = candidate.deployment.price
+def cost(candidate: Candidate, call: Call) -> int:
+    """What a call costs there in nano-USD, if no cache helps and its answer is as long as it may be."""
+    price = price_of(candidate.deployment)
     assert price is not None  # noqa: S101 (the catalog's rules: every deployment has one where cost decides)
-    output_tokens = _most_output_tokens(call, candidate.model)
-    return price.input_usd * call.estimated_input_tokens + price.output_usd * output_tokens
+    output_tokens = most_output_tokens(call, candidate.model)
+    usage = Usage(input_tokens=call.estimated_input_tokens, output_tokens=output_tokens)
+    return prices.cost(price, usage)
 
 
-def _most_output_tokens(call: Call, model: Model) -> int:
+def most_output_tokens(call: Call, model: Model) -> int:
+    """The most tokens that a call's answers may have."""
     if call.operation in ("embeddings", "count_tokens"):
         return 0
-    return call.max_output_tokens or model.max_output_tokens
+    return (call.max_output_tokens or model.max_output_tokens) * call.answers
 
 
 def _measured_first(candidates: Candidates, metric: str, random: Random, now: float) -> Candidates:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.admission import Allowance, LimitExceededError
-from gateway.api_keys import Caller
+from gateway.admission.outcome import Allowance, Allowances, LimitExceededError
 from gateway.errors import GatewayError
 from gateway.request import CONNECTION, Request
 
@@ -57,19 +56,30 @@ async def test_an_error_in_a_stream() -> None:
 
 async def test_a_limit_that_is_used_up() -> None:
     wire = Wire("/v1/messages/count_tokens")
-    allowance = Allowance(limit=60, remaining=0, reset_seconds=30)
-    await wire.request.fail(LimitExceededError(Caller("ci"), allowance, 7))
+    allowances = Allowances(Allowance(limit=60, remaining=0, reset_seconds=30), Allowance(5000, 12, 90))
+    error = LimitExceededError("Used up.", type="requests", allowances=allowances, retry_after_seconds=7)
+    await wire.request.fail(error)
     assert wire.headers["retry-after"] == "7"
     assert wire.headers["anthropic-ratelimit-requests-limit"] == "60"
     assert wire.headers["anthropic-ratelimit-requests-remaining"] == "0"
     reset = datetime.strptime(wire.headers["anthropic-ratelimit-requests-reset"], "%Y-%m-%dT%H:%M:%S%z")
     assert abs(reset - datetime.now(UTC) - timedelta(seconds=30)) < timedelta(seconds=5)
+    assert wire.headers["anthropic-ratelimit-tokens-remaining"] == "12"
     assert not [name for name in wire.headers if name.startswith("x-ratelimit")]
+    assert "x-should-retry" not in wire.headers
+
+
+async def test_a_limit_that_waiting_does_not_help() -> None:
+    wire = Wire("/v1/messages")
+    error = LimitExceededError("Never.", type="tokens", allowances=Allowances(), retry_after_seconds=None)
+    await wire.request.fail(error)
+    assert wire.headers["x-should-retry"] == "false"
+    assert "retry-after" not in wire.headers
 
 
 async def test_other_paths_keep_openais_shape() -> None:
     wire = Wire("/v1/chat/completions")
-    wire.request.tell_allowance(Allowance(limit=60, remaining=59, reset_seconds=61))
+    wire.request.tell_allowances(Allowances(Allowance(limit=60, remaining=59, reset_seconds=61)))
     await wire.request.fail(GatewayError(503, "Stopping.", type="api_error", code="stopping"))
     assert json.loads(wire.body) == {
         "error": {"message": "Stopping.", "type": "api_error", "param": None, "code": "stopping"}

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from gateway.api_keys import Caller
 from gateway.cache.connection import Cache
 from gateway.cache.response_cache import ResponseCache
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import BedrockDeployment, Model
 
 pytestmark = pytest.mark.anyio
 
-ANN, BOB = Caller("ann"), Caller("bob")
+ANN, BOB = Caller("bootstrap:ann", "ann", "bootstrap"), Caller("bootstrap:bob", "bob", "bootstrap")
 ANSWER = b'{"choices":[]}'
 
 

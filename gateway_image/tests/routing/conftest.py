@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.admission import Admitted, Reservation
-from gateway.api_keys import Caller
+from gateway.admission.outcome import Admitted, CallerReservation, Needs, Reservation
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog import Catalog, Deployment
 from gateway.errors import GatewayError
 from gateway.routing.cooldown import Cooldown
@@ -34,6 +34,9 @@ class World:
         self.full: set[str] = set()
         self.questions: list[tuple[str | None, list[str], int]] = []
         self.settled: list[tuple[str | None, int, int]] = []
+        self.needs: list[Needs] = []
+        self.caller_reservation: CallerReservation | None = None
+        self.settled_callers: list[tuple[Needs, Needs]] = []
         self.cancelled: list[str | None] = []
         self.caller_refused: GatewayError | None = None
         self.answers: dict[str, GatewayError] = {}
@@ -45,8 +48,11 @@ class World:
         self.told.append(cooldown)
 
     async def admit(
-        self, caller: Caller | None, candidates: Sequence[Deployment], *, tokens: int
+        self, caller: Caller | None, candidates: Sequence[Deployment], *, model: str, needs: Needs
     ) -> Admitted:
+        tokens = needs.tokens
+        self.needs.append(needs)
+        of_caller = self.caller_reservation if caller else None
         self.questions.append((caller.name if caller else None, [d.name for d in candidates], tokens))
         if caller and self.caller_refused:
             raise self.caller_refused
@@ -54,11 +60,21 @@ class World:
             if deployment.name not in self.full:
                 reservation = Reservation(None, deployment.name, tokens, int(self.now), local=True)
                 limited = deployment.capacity.tokens_per_minute is not None
-                return Admitted(index, reservation=reservation if limited else None)
-        return Admitted(None, retry_after_seconds=20)
+                return Admitted(
+                    index,
+                    int(self.now),
+                    reservation=reservation if limited else None,
+                    caller_reservation=of_caller,
+                )
+        return Admitted(
+            None, int(self.now), retry_after_seconds=20, caller_reservation=None if candidates else of_caller
+        )
 
     def settle(self, reservation: Reservation, *, used_tokens: int) -> None:
         self.settled.append((reservation.token_window, reservation.tokens, used_tokens))
+
+    def settle_caller(self, reservation: CallerReservation, used: Needs) -> None:
+        self.settled_callers.append((reservation.needs, used))
 
     def cancel(self, reservation: Reservation) -> None:
         self.cancelled.append(reservation.token_window)
@@ -134,7 +150,7 @@ def call() -> Callable[..., Call]:
 
 @pytest.fixture
 def caller() -> Caller:
-    return Caller("ann")
+    return Caller("bootstrap:ann", "ann", "bootstrap")
 
 
 @pytest.fixture

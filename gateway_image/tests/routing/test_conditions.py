@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.api_keys import Caller
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.catalog.strategies import Condition
 from gateway.routing.conditions import all_hold
 
@@ -26,7 +26,7 @@ BROKEN = {"tools": "none", "metadata": ["gold"], "messages": None}
 def holds(body: dict[str, Any], condition: dict[str, Any], **fields: Any) -> bool:
     operation = fields.pop("operation", "chat_completions")
     call = Call(operation, "m", json.dumps(body).encode(), **fields)
-    return all_hold([Condition.model_validate(condition)])(call, Caller("ann"))
+    return all_hold([Condition.model_validate(condition)])(call, Caller("bootstrap:ann", "ann", "bootstrap"))
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_all_conditions_must_hold() -> None:
     ]
     test = all_hold(conditions)
     gold = Call("chat_completions", "m", b'{"metadata": {"tier": "gold"}}')
-    assert test(gold, Caller("ann"))
-    assert not test(gold, Caller("bob"))
-    assert not test(Call("chat_completions", "m", b"{}"), Caller("ann"))
+    assert test(gold, Caller("bootstrap:ann", "ann", "bootstrap"))
+    assert not test(gold, Caller("bootstrap:bob", "bob", "bootstrap"))
+    assert not test(Call("chat_completions", "m", b"{}"), Caller("bootstrap:ann", "ann", "bootstrap"))
 
 
 @pytest.mark.anyio

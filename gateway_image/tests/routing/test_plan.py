@@ -43,9 +43,11 @@ async def test_one_question_covers_the_caller_and_every_candidate(
     models = model("m", limited("a", 0), limited("b", 1), {"name": "c", "tier": 2}, {"name": "d", "tier": 3})
     router = world.router(models | {"max_output_tokens": 500})
     world.full, world.answers = {"a"}, {"b": error(500)}
-    assert await world.run(router.plan(call(body=b" " * 300), caller)) == ["b", "c"]
+    request = call(body=b" " * 300)
+    assert await world.run(router.plan(request, caller)) == ["b", "c"]
     # Nothing is asked about what stands behind a deployment without a limit; the caller is counted once.
-    assert world.questions == [("ann", ["a", "b", "c"], 601), (None, ["a", "c"], 601)]
+    tokens = request.estimated_input_tokens + 500
+    assert world.questions == [("ann", ["a", "b", "c"], tokens), (None, ["a", "c"], tokens)]
 
 
 async def test_what_a_request_reserved_and_did_not_use_is_given_back(
@@ -53,13 +55,15 @@ async def test_what_a_request_reserved_and_did_not_use_is_given_back(
 ) -> None:
     limited = [{"name": name, "capacity": {"tokens_per_minute": 9999}} for name in "abcd"]
     router = world.router(model("m", *limited, strategy={"kind": "fallback"}))
-    plan = router.plan(call(max_output_tokens=99), caller)
+    request = call(max_output_tokens=99)
+    plan = router.plan(request, caller)
     plan.unsuitable(await plan.next(), error(400))
     plan.failed(await plan.next(), error(500))
     plan.failed(await plan.next(), error(502), used_tokens=7)
     plan.succeeded(await plan.next(), seconds=1, first_token_seconds=1, used_tokens=42)
     assert world.cancelled == ["a"]
-    assert world.settled == [("b", 100, 0), ("c", 100, 7), ("d", 100, 42)]
+    reserved = request.estimated_input_tokens + 99
+    assert world.settled == [("b", reserved, 0), ("c", reserved, 7), ("d", reserved, 42)]
     # What an attempt used that nobody saw the end of stays counted as reserved.
     plan = router.plan(call(), caller)
     plan.abandoned(await plan.next())

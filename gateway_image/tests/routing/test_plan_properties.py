@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.api_keys import Caller
 from gateway.call import Call
+from gateway.callers import Caller
 from gateway.errors import GatewayError
 from gateway.routing.plan import Plan, Target
 
@@ -118,7 +118,9 @@ class Run:
                 yield name, deployment
 
     async def play(self) -> Plan:
-        plan: Plan = self.router.plan(Call("chat_completions", "m0", b"{}"), Caller("ann"))
+        plan: Plan = self.router.plan(
+            Call("chat_completions", "m0", b"{}"), Caller("bootstrap:ann", "ann", "bootstrap")
+        )
         self.began = self.world.now
         while (target := await plan.next()) is not None:
             self.check(target)
