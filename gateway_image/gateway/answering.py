@@ -4,19 +4,22 @@ An attempt may be given up for another deployment until its answer has begun; wh
 too, is the caller's.
 """
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gateway.api_keys import Caller
+from gateway.admission.outcome import Needs
 from gateway.cache.response_cache import CachedResponse, ResponseCache
 from gateway.call import Call, Operation
-from gateway.catalog import Catalog
+from gateway.callers import Caller
+from gateway.catalog import Catalog, Model
 from gateway.delivery import Delivery
 from gateway.errors import GatewayError, invalid_request
-from gateway.off_loop import off_loop
+from gateway.off_loop import LARGE_BYTES, off_loop
 from gateway.openai.responses_mapping import answer_by_chat
 from gateway.providers.interface import Provider, UpstreamBatch, UpstreamRequest
+from gateway.remote_images.inlining import RemoteImages
 from gateway.request import Request
 from gateway.routing.plan import Plan, Target
 from gateway.routing.router import Router
@@ -43,10 +46,17 @@ class Answering:
     catalog: Catalog
     _router: Router
 
-    def __init__(self, providers: Providers, upstream: Upstream, response_cache: ResponseCache) -> None:
+    def __init__(
+        self,
+        providers: Providers,
+        upstream: Upstream,
+        response_cache: ResponseCache,
+        images: RemoteImages,
+    ) -> None:
         self._providers = providers
         self._upstream = upstream
         self._response_cache = response_cache
+        self._images = images
 
     def serve(self, catalog: Catalog, router: Router) -> None:
         """Answer new calls by this catalog from now on."""
@@ -54,17 +64,26 @@ class Answering:
 
     async def answer(self, request: Request, call: Call, caller: Caller) -> None:
         """Answer one call; raises GatewayError, and CallerLeftError if nobody waits any more."""
-        plan = self._router.plan(call, caller)
+        # Another catalog may come meanwhile.
+        catalog, router = self.catalog, self._router
+        plan = router.plan(call, caller)
         record = request.record
         record.operation, record.streamed, record.model = call.operation, call.stream, call.model
         async with request.cancelled_when_caller_leaves():
-            cached = self._place_in_cache(request, call, caller)
-            if cached is not None and await _answer_from_cache(request, call, cached):
-                return
+            # It is needed later, and takes as long as looking at every byte does.
+            if len(call.body) >= LARGE_BYTES:
+                await asyncio.to_thread(lambda: call.estimated_input_tokens)
+            with_images = await self._images.inline(call, catalog)
+            if with_images is not call:
+                call, plan = with_images, router.plan(with_images, caller)
             try:
+                cached = self._place_in_cache(request, catalog.by_name[call.model], call, caller)
+                if cached is not None and await _answer_from_cache(request, call, plan, cached):
+                    return
                 await self._try_all(request, call, plan, cached)
             finally:
-                record.attempts = plan.attempts
+                record.attempts, record.admitted_at = plan.attempts, plan.admitted_at
+                plan.settle(Needs(record.tokens, record.cost_nano_usd or 0))
 
     async def _try_all(self, request: Request, call: Call, plan: Plan, cached: CachedResponse | None) -> None:
         while (target := await plan.next()) is not None:
@@ -114,8 +133,9 @@ class Answering:
             code="operation_not_supported",
         )
 
-    def _place_in_cache(self, request: Request, call: Call, caller: Caller) -> CachedResponse | None:
-        model = self.catalog.by_name[call.model]
+    def _place_in_cache(
+        self, request: Request, model: Model, call: Call, caller: Caller
+    ) -> CachedResponse | None:
         if model.response_cache is None:
             return None
         return self._response_cache.place(model, caller, call, request.header(b"cache-control") or "")
@@ -126,8 +146,13 @@ def _one(prepared: UpstreamRequest | UpstreamBatch) -> UpstreamRequest:
     return prepared
 
 
-async def _answer_from_cache(request: Request, call: Call, cached: CachedResponse) -> bool:
+async def _answer_from_cache(request: Request, call: Call, plan: Plan, cached: CachedResponse) -> bool:
     answer = await cached.read()
+    if answer is not None:
+        # A request for which nothing is kept is counted where it finds a deployment with capacity left.
+        await plan.admit_caller()
+        if plan.allowances is not None:
+            request.tell_allowances(plan.allowances)
     request.record.cached = answer is not None
     request.response_headers.append((b"x-gatehouse-cache", b"miss" if answer is None else b"hit"))
     if answer is None:

@@ -17,13 +17,14 @@ class ChatCompletions:
     async def create(self, request: Request) -> None:
         """Answer one request; raises GatewayError, and CallerLeftError if nobody waits any more."""
         caller, body = await self._intake.accept(request)
-        envelope = decode_envelope(body, model=request.model_in_path)
+        envelope = decode_envelope(body, model=request.path_value)
         call = Call(
             "chat_completions",
             envelope.model,
             body,
             stream=bool(envelope.stream),
             max_output_tokens=envelope.max_output_tokens,
+            answers=envelope.answers,
             include_usage=envelope.include_usage,
             headers=request.headers,
         )

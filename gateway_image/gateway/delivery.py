@@ -4,6 +4,7 @@ A stream is held back until the model has said something: until then another dep
 then on the caller gets whatever comes, and an error is the last event.
 """
 
+import asyncio
 import time
 
 import msgspec
@@ -11,14 +12,19 @@ import msgspec
 from gateway.cache.response_cache import CachedResponse
 from gateway.call import Call
 from gateway.errors import GatewayError
+from gateway.model_account import account_of
+from gateway.prices import cost, price_of
 from gateway.providers import Usage
 from gateway.providers.interface import StreamTranslation, UpstreamBatch, UpstreamRequest
 from gateway.request import Request
 from gateway.routing.plan import Plan, Target
+from gateway.routing.strategies import most_output_tokens
 from gateway.upstream import Upstream, UpstreamStream
 
-# A rough figure for text of any kind, used only where a provider did not get to tell its tokens.
+# Rough figures, used only where a provider did not get to tell its tokens: for text of any kind, and for how
+# fast models write while nobody sees it.
 _CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_SECOND = 100
 
 
 class Delivery:
@@ -50,16 +56,25 @@ class Delivery:
 
     async def deliver(self, prepared: UpstreamRequest | UpstreamBatch) -> None:
         """Ask the provider and pass its answer on; raises GatewayError."""
-        if isinstance(prepared, UpstreamBatch):
-            await self._deliver_batch(prepared)
-        elif prepared.open_stream is None or not self._call.stream:
-            await self._deliver_whole(prepared)
-        else:
-            translation = prepared.open_stream()
-            try:
-                await self._deliver_stream(prepared, translation)
-            finally:
-                self._record_stream_usage(translation)
+        try:
+            if isinstance(prepared, UpstreamBatch):
+                await self._deliver_batch(prepared)
+            elif prepared.open_stream is None or not self._call.stream:
+                await self._deliver_whole(prepared)
+            else:
+                translation = prepared.open_stream()
+                try:
+                    await self._deliver_stream(prepared, translation)
+                finally:
+                    self._record_stream_usage(translation)
+        except GatewayError as error:
+            # What is of no use has been paid for all the same.
+            if error.usage is not None and self.used_tokens is None:
+                self._record_usage(error.usage)
+            raise
+        except asyncio.CancelledError:
+            self._record_unseen_usage()
+            raise
         # What a stand-in says is not what was asked for.
         if self._cached is not None and self._target.model.name == self._call.model:
             self._cached.keep()
@@ -70,14 +85,7 @@ class Delivery:
         response = await self._upstream.fetch(prepared, limits, seconds=seconds)
         self.seconds = time.perf_counter() - self._began
         self._request.record.upstream_request_id = response.headers.get(prepared.request_id_header)
-        try:
-            body, usage = prepared.read_whole(response.body)
-        except GatewayError as error:
-            # An answer of no use has been paid for all the same.
-            if error.usage is not None:
-                self._record_usage(error.usage)
-            raise
-        await self._respond(body, usage)
+        await self._respond(*prepared.read_whole(response.body))
 
     async def _deliver_batch(self, prepared: UpstreamBatch) -> None:
         limits = self._target.deployment.time_limits
@@ -90,6 +98,10 @@ class Delivery:
     async def _respond(self, body: bytes, usage: Usage | None) -> None:
         if usage is not None:
             self._record_usage(usage)
+        elif self._call.operation == "embeddings":
+            self._record_estimate(0)
+        elif self._call.operation != "count_tokens":
+            self._record_estimate(len(body) // _CHARACTERS_PER_TOKEN + 1)
         if self._cached is not None:
             self._cached.add(body)
         self._announce()
@@ -146,6 +158,7 @@ class Delivery:
         model, deployment = self._target.model, self._target.deployment
         record, headers = self._request.record, self._request.response_headers
         record.model_served, record.deployment, record.region = model.name, deployment.name, deployment.region
+        record.provider, record.account = deployment.provider, account_of(deployment)
         headers += (
             (b"x-gatehouse-attempts", b"%d" % self._plan.attempts),
             (b"x-gatehouse-model", model.name.encode()),
@@ -153,27 +166,34 @@ class Delivery:
         )
         if deployment.region is not None:
             headers.append((b"x-gatehouse-region", deployment.region.encode()))
-        if self._plan.allowance is not None:
-            self._request.tell_allowance(self._plan.allowance)
+        if self._plan.allowances is not None:
+            self._request.tell_allowances(self._plan.allowances)
 
     def _record_stream_usage(self, translation: StreamTranslation) -> None:
         """The usage a provider told; what it did not tell of a stream cut in the middle is estimated."""
         usage = translation.usage
         if translation.content_begun and (usage is None or not usage.output_tokens):
-            self._request.record.usage_estimated = True
-            told = usage or Usage(input_tokens=self._call.estimated_input_tokens)
-            output_tokens = translation.characters // _CHARACTERS_PER_TOKEN + 1
-            usage = msgspec.structs.replace(told, output_tokens=output_tokens)
-        if usage is not None:
+            self._record_estimate(translation.characters // _CHARACTERS_PER_TOKEN + 1, told=usage)
+        elif usage is not None:
             self._record_usage(usage)
+        elif translation.complete:
+            self._record_estimate(0)
+
+    def _record_unseen_usage(self) -> None:
+        """What a request that was given up before its answer came has used, as far as one can tell."""
+        if self.used_tokens is None and self._call.operation != "count_tokens":
+            seconds = time.perf_counter() - self._began
+            limit = most_output_tokens(self._call, self._target.model)
+            self._record_estimate(min(limit, int(seconds * _TOKENS_PER_SECOND)))
+
+    def _record_estimate(self, output_tokens: int, *, told: Usage | None = None) -> None:
+        self._request.record.usage_estimated = True
+        told = told or Usage(input_tokens=self._call.estimated_input_tokens)
+        self._record_usage(msgspec.structs.replace(told, output_tokens=output_tokens))
 
     def _record_usage(self, usage: Usage) -> None:
-        record = self._request.record
-        record.input_tokens, record.output_tokens = usage.input_tokens, usage.output_tokens
-        record.cache_read_tokens, record.cache_write_tokens = (
-            usage.cache_read_tokens,
-            usage.cache_write_tokens,
-        )
+        price = price_of(self._target.deployment)
+        self._request.record.add_usage(usage, None if price is None else cost(price, usage))
         self.used_tokens = usage.prompt_tokens + usage.output_tokens
 
 

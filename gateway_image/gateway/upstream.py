@@ -1,7 +1,7 @@
 """Sends requests to providers and reads their answers, within the time limits of a deployment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from gateway.catalog import TimeLimits
@@ -16,6 +16,7 @@ from gateway.http_client import (
 )
 from gateway.providers import Usage
 from gateway.providers.interface import UpstreamBatch, UpstreamPart, UpstreamRequest
+from gateway.token_estimate import estimate
 
 _DRAIN_SECONDS = 1
 _DRAIN_CHUNKS = 4
@@ -85,9 +86,11 @@ class Upstream:
     ) -> tuple[bytes, Usage, str | None]:
         """Send a batch's requests, some at a time; returns the caller's body, its usage and a request's ID.
 
-        `seconds` is all the time there is, for all answers. Raises GatewayError as soon as one request fails.
+        A request whose answer does not tell its tokens counts as what is estimated of its body.
+        `seconds` is all the time there is, for all answers. Raises GatewayError as soon as one request fails,
+        with the usage of those that were answered.
         """
-        answers: dict[int, tuple[bytes, Usage | None]] = {}
+        answers: dict[int, tuple[bytes, Usage]] = {}
         request_ids: list[str | None] = []
         parts = enumerate(batch.parts)
 
@@ -95,18 +98,18 @@ class Upstream:
             for index, part in parts:
                 response = await self._send(part, batch.read_error, limits, seconds)
                 request_ids.append(response.headers.get(batch.request_id_header))
-                answers[index] = part.read(response.headers, response.body)
+                body, usage = part.read(response.headers, response.body)
+                answers[index] = body, usage or Usage(input_tokens=estimate(part.body))
 
         try:
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
                 for _ in range(_PARTS_AT_ONCE):
                     group.create_task(work())
         except TimeoutError:
-            raise _timed_out(f"did not answer within {seconds:g} s") from None
+            raise _with_usage(_timed_out(f"did not answer within {seconds:g} s"), answers.values()) from None
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        told = [usage for _, usage in answers.values() if usage is not None]
-        usage = Usage(input_tokens=sum(u.input_tokens for u in told), output_tokens=0)
+            raise _with_usage(failures.exceptions[0], answers.values()) from None
+        usage = _sum(answers.values())
         body = batch.join([answers[index][0] for index in sorted(answers)], usage)
         return body, usage, request_ids[0]
 
@@ -155,6 +158,17 @@ class Upstream:
                 yield UpstreamStream(response, seconds)
         except HttpError as error:
             raise _failure(error, f"did not begin to answer within {seconds:g} s") from error
+
+
+def _sum(answers: Iterable[tuple[bytes, Usage]]) -> Usage:
+    return sum((usage for _, usage in answers), start=Usage())
+
+
+def _with_usage(error: Exception, answers: Iterable[tuple[bytes, Usage]]) -> Exception:
+    """A batch's error with what its answers have used, which are thrown away."""
+    if isinstance(error, GatewayError):
+        error.usage = _sum(answers) + (error.usage or Usage())
+    return error
 
 
 def _timed_out(what: str) -> GatewayError:

@@ -41,11 +41,40 @@ class Capacity(Frozen):
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
 
 
-class Price(Frozen):
-    """What a deployment costs, in USD per million tokens."""
+_Usd = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 
-    input_usd: Annotated[float, Field(ge=0)]
-    output_usd: Annotated[float, Field(ge=0)]
+
+class PriceAmounts(Frozen):
+    """USD per million tokens."""
+
+    input_usd: _Usd
+    output_usd: Annotated[_Usd, Field(description="0 for embeddings.")]
+    cache_read_usd: Annotated[
+        _Usd | None, Field(description="Of a prompt's tokens that the provider's cache held; else input_usd.")
+    ] = None
+    cache_write_usd: Annotated[
+        _Usd | None, Field(description="Written to the cache; else 1.25 times input_usd.")
+    ] = None
+    cache_write_1h_usd: Annotated[
+        _Usd | None, Field(description="Written for an hour or longer; else twice the other writes.")
+    ] = None
+    reasoning_usd: Annotated[
+        _Usd | None, Field(description="Of an answer's tokens that are reasoning; else output_usd.")
+    ] = None
+
+
+class PriceTier(PriceAmounts):
+    """What all tokens of a request cost whose prompt is longer."""
+
+    above_input_tokens: Annotated[int, Field(ge=1, examples=[200_000])]
+
+
+class Price(PriceAmounts):
+    """What a deployment costs; it goes before the list price."""
+
+    tiers: Annotated[
+        tuple[PriceTier, ...], Field(max_length=10, description="By the length of prompts, ascending.")
+    ] = ()
 
 
 class Guardrail(Frozen):

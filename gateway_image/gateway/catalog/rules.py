@@ -1,10 +1,12 @@
 """What must hold between the parts of a catalog."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gateway.catalog.deployments import BedrockDeployment
 from gateway.catalog.strategies import Condition, Conditional, Optimized, Percentage
+from gateway.prices import price_of
 from gateway.validation import Breach
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def breaches(models: "Sequence[Model]") -> Iterator[Breach]:
         yield from _arns(path, model)
         yield from _fallbacks(path, model, by_name)
         yield from _guardrails(path, model, by_name)
+        yield from _tiers(path, model)
         yield from _strategy((*path, "strategy"), model)
 
 
@@ -106,13 +109,24 @@ def _guardrails(path: _Path, model: "Model", by_name: "dict[str, Model]") -> Ite
             yield Breach(place, name, "a model with a guardrail, as this one has", "add one there")
 
 
+def _tiers(path: _Path, model: "Model") -> Iterator[Breach]:
+    """The tiers of a price go up, so that each has a next one to end at."""
+    for index, deployment in enumerate(model.deployments):
+        tiers = deployment.price.tiers if deployment.price else ()
+        for position, (lower, tier) in enumerate(pairwise(tiers), start=1):
+            if tier.above_input_tokens <= lower.above_input_tokens:
+                place = (*path, "deployments", index, "price", "tiers", position, "above_input_tokens")
+                allowed = f"more than {lower.above_input_tokens}, as tiers ascend"
+                yield Breach(place, str(tier.above_input_tokens), allowed, "change the order or the number")
+
+
 def _strategy(path: _Path, model: "Model") -> Iterator[Breach]:
     match model.strategy:
         case Percentage() as strategy:
             yield from _shares((*path, "shares"), model, strategy)
         case Optimized(metric="cost"):
             for deployment in model.deployments:
-                if deployment.price is None:
+                if price_of(deployment) is None:
                     allowed = f"a price for every deployment; {deployment.name} has none"
                     yield Breach((*path, "metric"), "cost", allowed, "add the price or choose another metric")
         case Conditional() as strategy:

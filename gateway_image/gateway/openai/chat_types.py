@@ -243,11 +243,18 @@ class ChatEnvelope(Struct, kw_only=True):
     stream_options: StreamOptionsEnvelope | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
+    # How many answers. Providers may take 9.0 or "9" for 9: what is not a whole number here is refused.
+    n: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
 
     @property
     def max_output_tokens(self) -> int | None:
         """The limit the caller set, if any."""
         return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def answers(self) -> int:
+        """How many answers are asked for."""
+        return self.n or 1
 
     @property
     def include_usage(self) -> bool:

@@ -117,7 +117,11 @@ def answer_by_chat(call: Call, prepare: Callable[[Call], UpstreamRequest]) -> Up
 
     def read_whole(body: bytes) -> tuple[bytes, Usage | None]:
         completion, usage = upstream.read_whole(body)
-        return to_response(completion, request, call.model), usage
+        try:
+            return to_response(completion, request, call.model), usage
+        except GatewayError as error:
+            error.usage = usage
+            raise
 
     return replace(
         upstream,

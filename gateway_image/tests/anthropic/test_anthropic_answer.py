@@ -39,6 +39,37 @@ def test_an_answer_is_the_models_own_but_for_its_name() -> None:
     assert usage == Usage(input_tokens=7, output_tokens=5, cache_read_tokens=90)
 
 
+def test_writes_to_the_cache_and_thinking_are_told_apart() -> None:
+    told = {
+        "input_tokens": 1,
+        "cache_creation_input_tokens": 10,
+        "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6},
+        "output_tokens": 9,
+        "output_tokens_details": {"thinking_tokens": 5},
+    }
+    _, usage = read_message(json.dumps(MESSAGE | {"usage": told}).encode(), model="claude")
+    assert usage == Usage(
+        input_tokens=1,
+        cache_write_tokens=10,
+        cache_write_1h_tokens=6,
+        output_tokens=9,
+        reasoning_tokens=5,
+    )
+
+
+@pytest.mark.parametrize("details", ["", 1, [], {"ephemeral_1h_input_tokens": "x", "thinking_tokens": -1}])
+def test_malformed_details_do_not_spoil_an_answer(details: object) -> None:
+    told = {
+        "input_tokens": 1,
+        "cache_creation_input_tokens": 10,
+        "cache_creation": details,
+        "output_tokens": 9,
+        "output_tokens_details": details,
+    }
+    _, usage = read_message(json.dumps(MESSAGE | {"usage": told}).encode(), model="claude")
+    assert usage == Usage(input_tokens=1, cache_write_tokens=10, output_tokens=9)
+
+
 NO_MESSAGES = [b"", b"{", b"[]", b"{}", b'{"usage": 1}', b'{"usage": {"input_tokens": "7"}}', b"\xff\xfe"]
 ENDLESS = b'{"a":' * 9999
 

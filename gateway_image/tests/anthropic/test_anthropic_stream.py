@@ -137,6 +137,23 @@ def test_an_answer_may_begin_without_usage(encode_chunk: EncodeChunk) -> None:
     }
 
 
+def test_details_of_the_usage_come_at_the_beginning_and_at_the_end(encode_chunk: EncodeChunk) -> None:
+    stream = MessageStream(model="claude")
+    begun = {
+        "input_tokens": 3,
+        "cache_creation_input_tokens": 10,
+        "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6},
+        "output_tokens": 1,
+        "output_tokens_details": {"thinking_tokens": 1},
+    }
+    stream.feed(encode_chunk({"type": "message_start", "message": {"id": "msg_1", "usage": begun}}))
+    so_far = Usage(input_tokens=3, cache_write_tokens=10, cache_write_1h_tokens=6)
+    assert stream.usage == so_far
+    ended = {"output_tokens": 20, "output_tokens_details": {"thinking_tokens": 12}}
+    stream.feed(encode_chunk({"type": "message_delta", "delta": {}, "usage": ended}))
+    assert stream.usage == so_far + Usage(output_tokens=20, reasoning_tokens=12)
+
+
 def test_a_stream_cut_midway_has_counted_what_was_read_but_no_output(tool_answer: list[bytes]) -> None:
     stream = MessageStream(model="claude")
     for message in tool_answer[:8]:

@@ -180,3 +180,10 @@ def test_base64_of_what_is_no_vector_is_the_providers_fault(prepare: Prepare) ->
 
 def test_user_has_no_effect(prepare: Prepare) -> None:
     assert _bodies(prepare(TITAN, input="a", user="someone")) == [{"inputText": "a"}]
+
+
+def test_embeddings_that_cannot_be_used_have_been_paid_for(prepare: Prepare) -> None:
+    (part,) = prepare(NOVA, input="a").parts
+    with pytest.raises(GatewayError) as caught:
+        part.read({"x-amzn-bedrock-input-token-count": "9"}, b'{"embeddings":[]}')
+    assert caught.value.usage == Usage(input_tokens=9)

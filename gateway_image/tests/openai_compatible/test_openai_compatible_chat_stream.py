@@ -64,8 +64,16 @@ def test_chunks_pass_through_under_the_callers_name_for_the_model() -> None:
 def test_the_usage_is_kept_from_callers_who_did_not_ask_for_it() -> None:
     stream = _stream()
     assert stream.feed(WHOLE) == _renamed(ROLE + HELLO + STOP) + DONE
-    assert stream.usage == Usage(input_tokens=10, cache_read_tokens=20, output_tokens=7)
+    assert stream.usage == Usage(input_tokens=10, cache_read_tokens=20, output_tokens=7, reasoning_tokens=3)
     assert (stream.complete, stream.error) == (True, None)
+
+
+def test_an_error_may_come_with_the_usage_of_what_it_ended() -> None:
+    stream = _stream()
+    usage = {"prompt_tokens": 30, "completion_tokens": 2}
+    stream.feed(ROLE + HELLO + _event({**HEAD, "choices": [], "usage": usage, "error": {"message": "broke"}}))
+    assert stream.error is not None
+    assert stream.usage == Usage(input_tokens=30, output_tokens=2)
 
 
 def test_callers_who_ask_for_the_usage_get_it() -> None:

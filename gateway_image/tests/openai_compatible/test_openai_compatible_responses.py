@@ -43,7 +43,20 @@ def test_events_pass_through_and_the_usage_is_read() -> None:
     output += stream.feed(COMPLETED)
     assert output == (CREATED + DELTA + COMPLETED).replace(b"their-model", b"public-name")
     assert (stream.complete, stream.error) == (True, None)
-    assert stream.usage == Usage(input_tokens=5, cache_read_tokens=4, output_tokens=2)
+    assert stream.usage == Usage(input_tokens=5, cache_read_tokens=4, output_tokens=2, reasoning_tokens=1)
+
+
+def test_a_failed_response_has_been_paid_for() -> None:
+    stream = ResponsesStream("public-name")
+    failed = {
+        **RESPONSE,
+        "status": "failed",
+        "error": {"code": "server_error", "message": "x"},
+        "usage": USAGE,
+    }
+    stream.feed(CREATED + DELTA + _event("response.failed", response=failed))
+    assert stream.error is not None
+    assert stream.usage == Usage(input_tokens=5, cache_read_tokens=4, output_tokens=2, reasoning_tokens=1)
 
 
 def test_an_incomplete_response_is_complete_too() -> None:

@@ -93,3 +93,66 @@ def test_an_error_with_status_200_is_an_error() -> None:
     with pytest.raises(GatewayError) as caught:
         read_chat_completion(json.dumps(told).encode(), model="public-name")
     assert caught.value.status == 429
+
+
+@pytest.mark.parametrize("error", [{"code": "server_error", "message": "broke"}, None])
+def test_a_failed_or_incomplete_response_tells_its_usage(error: object) -> None:
+    told = {
+        "status": "failed" if error else "incomplete",
+        "output": [],
+        "error": error,
+        "usage": {
+            "input_tokens": 50,
+            "input_tokens_details": {
+                "cached_tokens": 10,
+                "cache_write_tokens": 20,
+                "cache_write_tokens_details": {"ttl_30m_tokens": 5, "ttl_12h_tokens": 15},
+            },
+            "output_tokens": 9,
+            "output_tokens_details": {"reasoning_tokens": 9},
+        },
+    }
+    try:
+        _, usage = read_response(json.dumps(told).encode(), model="public-name")
+    except GatewayError as failure:
+        usage = failure.usage
+    assert usage == Usage(
+        input_tokens=20,
+        cache_read_tokens=10,
+        cache_write_tokens=20,
+        cache_write_1h_tokens=15,
+        output_tokens=9,
+        reasoning_tokens=9,
+    )
+
+
+def test_an_answer_that_cannot_be_read_has_been_paid_for() -> None:
+    body = json.dumps(CHAT | {"choices": 5}).encode()
+    with pytest.raises(GatewayError) as caught:
+        read_chat_completion(body, model="public-name")
+    assert caught.value.usage == Usage(input_tokens=4, cache_read_tokens=8, output_tokens=3)
+
+
+@pytest.mark.parametrize("details", ["many", 7, [], {"reasoning_tokens": "1"}, {"reasoning_tokens": -1}])
+def test_malformed_details_do_not_spoil_the_counts(details: object) -> None:
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    odd = {"prompt_tokens_details": details, "completion_tokens_details": details}
+    _, told = read_chat_completion(json.dumps(CHAT | {"usage": usage | odd}).encode(), model="public-name")
+    assert told == Usage(input_tokens=12, output_tokens=3)
+
+
+def test_reasoning_is_part_of_the_output() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 5}}
+    _, told = read_chat_completion(json.dumps(CHAT | {"usage": usage}).encode(), model="public-name")
+    assert told == Usage(input_tokens=1, output_tokens=3, reasoning_tokens=3)
+
+
+@pytest.mark.parametrize(
+    ("total", "output"), [(331, 319), (14, 2), (5, 2), (0, 2), (-1, 2), ("331", 2), (None, 2), (2**64, 2)]
+)
+def test_what_only_the_total_counts_is_output_too(total: object, output: int) -> None:
+    """As with Gemini and xAI, whose completion_tokens leave reasoning out."""
+    usage = {"prompt_tokens": 12, "completion_tokens": 2, "total_tokens": total}
+    odd = {"completion_tokens_details": {"reasoning_tokens": 317}}
+    _, told = read_chat_completion(json.dumps(CHAT | {"usage": usage | odd}).encode(), model="public-name")
+    assert told == Usage(input_tokens=12, output_tokens=output, reasoning_tokens=min(317, output))

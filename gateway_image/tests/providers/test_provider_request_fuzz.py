@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.anthropic.messages import decode_count_tokens_envelope, decode_messages_envelope
-from gateway.api_keys import Caller
 from gateway.aws.assumed_roles import CredentialsByRole
 from gateway.aws.credentials import Credentials
 from gateway.call import Call, Operation
+from gateway.callers import Caller
 from gateway.catalog import BedrockDeployment, Deployment, OpenAICompatibleDeployment, SageMakerDeployment
 from gateway.catalog.strategies import Condition
 from gateway.errors import GatewayError
@@ -142,7 +142,7 @@ def _outcome(
         envelope = decode(body)
         call = Call(operation, "m", body, stream=bool(getattr(envelope, "stream", False)))
         for holds in HOLDS:
-            holds(call, Caller("caller"))
+            holds(call, Caller("bootstrap:caller", "caller", "bootstrap"))
         return _prepare(*TARGETS[name], call)
     except GatewayError as error:
         return error

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from gateway.errors import GatewayError
 from gateway.openai.responses import error_event
+from gateway.providers import Usage
 
 Json = dict[str, Any]
 Answered = Callable[..., Json]
@@ -141,6 +142,8 @@ def test_an_answer_that_cannot_be_read_is_a_bad_gateway(answered: Answered) -> N
     with pytest.raises(GatewayError) as caught:
         answered({"content": 1})
     assert (caught.value.status, caught.value.code) == (502, "upstream_invalid_response")
+    # The chat completion could be read, and it has been paid for.
+    assert caught.value.usage == Usage(input_tokens=7, output_tokens=5)
     with pytest.raises(GatewayError):
         answered({}, choices=[])
 

@@ -167,3 +167,29 @@ def test_clients_can_send_the_message_back() -> None:
     decode_chat_request(json.dumps({"model": "m", "messages": [message]}).encode())
     dumped = ChatCompletion.model_validate_json(body).choices[0].message.model_dump()
     decode_chat_request(json.dumps({"model": "m", "messages": [dumped]}).encode())
+
+
+def test_what_is_written_to_the_cache_for_an_hour_is_told_apart() -> None:
+    counts = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 13, "cacheWriteInputTokens": 10}
+    told = [{"ttl": "1h", "inputTokens": 7}, {"ttl": "5m", "inputTokens": 3}]
+    _, usage = translated(converse({"text": "x"}, usage=counts | {"cacheDetails": told}))
+    assert usage == Usage(input_tokens=1, output_tokens=2, cache_write_tokens=10, cache_write_1h_tokens=7)
+
+
+@pytest.mark.parametrize(
+    "told", ["", 1, [1], [{"ttl": "1h"}], {"1h": 7}, [{"ttl": 1, "inputTokens": 7}], None]
+)
+def test_malformed_details_of_the_cache_do_not_spoil_an_answer(told: object) -> None:
+    counts = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 13, "cacheWriteInputTokens": 10}
+    _, usage = translated(converse({"text": "x"}, usage=counts | {"cacheDetails": told}))
+    assert usage == Usage(input_tokens=1, output_tokens=2, cache_write_tokens=10)
+
+
+def test_an_answer_that_cannot_be_read_has_been_paid_for() -> None:
+    body = json.dumps(
+        {"output": {}, "stopReason": "end_turn", "usage": {"inputTokens": 8, "outputTokens": 2}}
+    )
+    with pytest.raises(GatewayError) as caught:
+        to_chat_completion(body.encode(), model="m")
+    assert caught.value.code == "upstream_invalid_response"
+    assert caught.value.usage == Usage(input_tokens=8, output_tokens=2)

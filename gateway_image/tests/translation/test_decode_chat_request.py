@@ -109,6 +109,10 @@ def test_the_urls_model_goes_before_the_bodys() -> None:
         ),
         ({"stream_options": {"include_usage": True}}, "stream_options", None),
         ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "invalid_value"),
+        # Providers that make a number of it would write more answers than are reserved.
+        ({"n": 9.0}, "n", "invalid_value"),
+        ({"n": "9"}, "n", "invalid_value"),
+        ({"n": 0}, "n", "invalid_value"),
     ],
 )
 def test_the_envelopes_field_at_fault_is_named(fields: dict[str, Any], param: str, code: str | None) -> None:

@@ -2,11 +2,20 @@
 
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from gateway.errors import GatewayError, provider_error
-from gateway.providers import TokenCount, Usage
+from gateway.providers import TokenCount, Usage, details
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: TokenCount | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: TokenCount | None = None
 
 
 class MessageUsage(msgspec.Struct):
@@ -14,16 +23,26 @@ class MessageUsage(msgspec.Struct):
 
     input_tokens: TokenCount | None = None
     cache_creation_input_tokens: TokenCount | None = None
+    cache_creation: Any = None
     cache_read_input_tokens: TokenCount | None = None
     output_tokens: TokenCount | None = None
+    output_tokens_details: Any = None
 
     def over(self, earlier: Usage) -> Usage:
         """The usage so far, with what this part tells anew."""
+        written = _latest(self.cache_creation_input_tokens, earlier.cache_write_tokens)
+        output = _latest(self.output_tokens, earlier.output_tokens)
+        creation = details(self.cache_creation, _CacheCreation) or _CacheCreation()
+        said = details(self.output_tokens_details, _OutputDetails) or _OutputDetails()
         return Usage(
             input_tokens=_latest(self.input_tokens, earlier.input_tokens),
-            output_tokens=_latest(self.output_tokens, earlier.output_tokens),
+            output_tokens=output,
             cache_read_tokens=_latest(self.cache_read_input_tokens, earlier.cache_read_tokens),
-            cache_write_tokens=_latest(self.cache_creation_input_tokens, earlier.cache_write_tokens),
+            cache_write_tokens=written,
+            cache_write_1h_tokens=min(
+                _latest(creation.ephemeral_1h_input_tokens, earlier.cache_write_1h_tokens), written
+            ),
+            reasoning_tokens=min(_latest(said.thinking_tokens, earlier.reasoning_tokens), output),
         )
 
 

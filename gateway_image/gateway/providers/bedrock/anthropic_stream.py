@@ -149,7 +149,7 @@ class MessageStream:
         told = {"usage": NONE_USED, **_decode_fields(event["message"])}
         message, usage = rename_model(told, self._model)
         # Output is counted at the end; what is told here is a beginning that would pass for the whole.
-        self.usage = msgspec.structs.replace(usage, output_tokens=0)
+        self.usage = msgspec.structs.replace(usage, output_tokens=0, reasoning_tokens=0)
         event["message"] = msgspec.Raw(message)
         return _encode(event)
 

@@ -1,6 +1,7 @@
 """Converse's response as an OpenAI chat completion."""
 
 import time
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -15,7 +16,7 @@ from gateway.openai.chat_completion import (
     new_completion_id,
 )
 from gateway.openai.chat_types import FunctionCall, RedactedThinkingBlock, ThinkingBlock, ToolCall
-from gateway.providers import TokenCount, Usage
+from gateway.providers import TokenCount, Usage, details
 
 _FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -30,21 +31,33 @@ _MALFORMED = frozenset({"malformed_model_output", "malformed_tool_use"})
 _SERVICE_TIERS = frozenset({"default", "flex", "priority"})
 
 
+class _CacheDetail(Struct, rename="camel"):
+    ttl: str
+    input_tokens: TokenCount
+
+
 class TokenUsage(Struct, rename="camel"):
-    """Converse's counts: inputTokens does not include what was read from or written to the cache."""
+    """Converse's counts: inputTokens does not include what was read from or written to the cache.
+
+    cacheDetails tells what was written apart by how long it is kept. Reasoning is not told apart.
+    """
 
     input_tokens: TokenCount = 0
     output_tokens: TokenCount = 0
     cache_read_input_tokens: TokenCount = 0
     cache_write_input_tokens: TokenCount = 0
+    cache_details: Any = None
 
     def usage(self) -> Usage:
         """The same counts as the gateway keeps them."""
+        writes = details(self.cache_details, list[_CacheDetail]) or []
+        for_an_hour = sum(write.input_tokens for write in writes if write.ttl == "1h")
         return Usage(
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             cache_read_tokens=self.cache_read_input_tokens,
             cache_write_tokens=self.cache_write_input_tokens,
+            cache_write_1h_tokens=min(for_an_hour, self.cache_write_input_tokens),
         )
 
 
@@ -98,7 +111,12 @@ class _ConverseResponse(Struct, rename="camel"):
     service_tier: _ServiceTier | None = None
 
 
+class _UsageAlone(Struct):
+    usage: TokenUsage
+
+
 _decode = msgspec.json.Decoder(_ConverseResponse).decode
+_decode_usage = msgspec.json.Decoder(_UsageAlone).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -106,13 +124,15 @@ def to_chat_completion(body: bytes, *, model: str) -> tuple[bytes, Usage]:
     """The chat completion for a Converse response, as JSON, and the tokens it took.
 
     model is the name the caller used. Raises GatewayError 502 if the response cannot be understood or
-    the model's output is broken; the latter's tokens are in the error's usage.
+    the model's output is broken; the tokens, if they can be read, are in the error's usage.
     """
     try:
         response = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = "The model's provider sent an answer that cannot be read."
-        raise provider_error(message, code="upstream_invalid_response", detail=str(error)) from error
+        unreadable = provider_error(message, code="upstream_invalid_response", detail=str(error))
+        unreadable.usage = _usage_alone(body)
+        raise unreadable from error
     usage = response.usage.usage()
     try:
         reason = finish_reason(response.stop_reason)
@@ -129,6 +149,14 @@ def to_chat_completion(body: bytes, *, model: str) -> tuple[bytes, Usage]:
         service_tier=tier if tier in _SERVICE_TIERS else UNSET,
     )
     return _encode(completion), usage
+
+
+def _usage_alone(body: bytes) -> Usage | None:
+    """The tokens of an answer that cannot be understood otherwise."""
+    try:
+        return _decode_usage(body).usage.usage()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def finish_reason(stop_reason: str) -> FinishReason:

@@ -87,12 +87,12 @@ def _read_part(
         vectors, tokens = model.read_body(body)
         items = write_items(vectors, first_index, encoding)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(type(error).__name__) from None
+        raise _unreadable(type(error).__name__, headers) from None
     if len(vectors) != count:
-        raise _unreadable(f"{len(vectors)} embeddings for {count} texts")
+        raise _unreadable(f"{len(vectors)} embeddings for {count} texts", headers)
     if tokens is None:
         tokens = _told_by(headers)
-    return items, None if tokens is None else Usage(input_tokens=tokens)
+    return items, _usage(tokens)
 
 
 def _told_by(headers: Mapping[str, str]) -> int | None:
@@ -102,6 +102,12 @@ def _told_by(headers: Mapping[str, str]) -> int | None:
         return None
 
 
-def _unreadable(detail: str) -> GatewayError:
+def _usage(tokens: int | None) -> Usage | None:
+    return None if tokens is None else Usage(input_tokens=tokens)
+
+
+def _unreadable(detail: str, headers: Mapping[str, str]) -> GatewayError:
     message = "The model's provider sent embeddings that cannot be read."
-    return provider_error(message, code="upstream_invalid_response", detail=detail)
+    error = provider_error(message, code="upstream_invalid_response", detail=detail)
+    error.usage = _usage(_told_by(headers))
+    return error

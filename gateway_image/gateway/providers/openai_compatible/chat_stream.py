@@ -54,6 +54,8 @@ class ChatStream(EventRelay):
             self.complete = True
             return True
         chunk = _decode(data)
+        if chunk.usage is not None:
+            self.usage = read_usage(chunk.usage) or self.usage
         if chunk.error is not None:
             self.error = error_in_stream(data)
             return False
@@ -69,7 +71,6 @@ class ChatStream(EventRelay):
             return False
         if chunk.usage is None:
             return True
-        self.usage = read_usage(chunk.usage) or self.usage
         return self._include_usage or bool(chunk.choices)
 
     def _look_for_content(self, data: bytes) -> None:

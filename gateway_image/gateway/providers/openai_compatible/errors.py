@@ -21,6 +21,7 @@ _SECRET = re.compile(
     r"(?i:bearer\s+)[^\s\"',]+|\bsk-[\w*.-]{6,}|\b(?:key|org|proj|user|acct)[-_](?=[\w*.-]*\d)[\w*.-]{8,}"
     r"|arn:aws[\w-]*:\S+|\b\d{12}\b"
 )
+_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _CALLERS_FAULTS = frozenset({400, 413, 422})
 _THROTTLED_TYPES = frozenset(
     {"rate_limit_exceeded", "rate_limit_error", "too_many_requests", "tokens", "requests"}
@@ -106,8 +107,8 @@ def read_message(body: bytes, *, key: str | None = None) -> ProviderMessage:
     message = _text(error, "message", "detail")
     return ProviderMessage(
         None if message is None else _clean(message, key),
-        _text(error, "type", "status"),
-        _text(error, "code"),
+        _name(error, "type", "status"),
+        _name(error, "code"),
         _text(error, "param"),
     )
 
@@ -120,6 +121,12 @@ def _text(error: Mapping[str, Any], *names: str) -> str | None:
         if isinstance(value, list | dict):
             return msgspec.json.encode(value).decode()[:_MOST_CHARACTERS]
     return None
+
+
+def _name(error: Mapping[str, Any], *names: str) -> str | None:
+    """A type or a code; they go into the log, the ledger and the metrics: names, and no words of a prompt."""
+    text = _text(error, *names)
+    return text if text is not None and _NAME.fullmatch(text) else None
 
 
 def _clean(text: str, key: str | None) -> str:

@@ -57,16 +57,23 @@ def _read(decoder: msgspec.json.Decoder[AnswerT], body: bytes, model: str) -> tu
     try:
         answer = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _error_instead(body) or unreadable(f"{len(body)} bytes: {type(error).__name__}") from None
+        raise _error_instead(body, type(error).__name__) from None
     if answer.error is not None:
-        raise error_in_stream(body)
+        raise _thrown_away(error_in_stream(body), answer)
     return rename_model(body, answer.model, model), read_usage(answer.usage)
 
 
-def _error_instead(body: bytes) -> GatewayError | None:
-    """The error that some providers send with status 200."""
+def _error_instead(body: bytes, reason: str) -> GatewayError:
+    """The error that some providers send with status 200, or the one for an answer that makes no sense."""
+    nonsense = unreadable(f"{len(body)} bytes: {reason}")
     try:
-        error = _decode_answer(body).error
+        answer = _decode_answer(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return None if error is None else error_in_stream(body)
+        return nonsense
+    return _thrown_away(nonsense if answer.error is None else error_in_stream(body), answer)
+
+
+def _thrown_away(error: GatewayError, answer: _Answer) -> GatewayError:
+    """The error in the place of an answer, with the tokens that were paid for all the same."""
+    error.usage = read_usage(answer.usage)
+    return error
