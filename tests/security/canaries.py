@@ -1,0 +1,10 @@
+"""Values that are nobody's business: where one of them turns up, something has been told that must not be."""
+
+HASHING_SECRET = "canary-hashing-4c1d9b7e0a52f836-0123456789"
+AWS_SECRET = "canary-aws-secret-9d2f5b81"
+PROMPT = "canary-prompt-7be1f04c"
+URL = "canary-url-51ac09de"
+HEADER = "canary-header-e3902b7f"
+COOKIE = "canary-cookie-08fd1c6a"
+QUERY = "canary-query-b64e7d13"
+CREDENTIAL = "canary-credential-2a7c95f0"
