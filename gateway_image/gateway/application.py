@@ -1,13 +1,13 @@
 """The ASGI application: finds a request's handler, turns errors into answers and logs what happened."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
 
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.request import CallerLeftError, Message, Receive, Request, Send
+from gateway.request_record import RequestRecord
 from gateway.structured_log import Level, StructuredLog
 
 Handler = Callable[[Request], Awaitable[None]]
@@ -15,6 +15,7 @@ Routes = Mapping[str, Mapping[str, Handler]]
 # The requests that are being answered, each by its task.
 Running = set[asyncio.Task[object]]
 
+_PLACEHOLDER = re.compile(r"(.*)\{[a-z_]+\}(.*)")
 # nginx's status for a caller that left; nobody receives it, the log shows it.
 _CALLER_LEFT_STATUS = 499
 
@@ -22,20 +23,35 @@ _CALLER_LEFT_STATUS = 499
 class Application:
     """Serves routes, a mapping of path to method to handler, and keeps the set of running requests.
 
-    A path may hold one {model}: it stands for a model's name, which handlers find in request.model_in_path.
+    A path may hold one {placeholder}: what stands in its place, handlers find in request.path_value. A
+    model's name may hold slashes, so the longest path that fits counts.
     """
 
-    def __init__(self, routes: Routes, log: StructuredLog, metrics: Metrics, running: Running) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        log: StructuredLog,
+        metrics: Metrics,
+        running: Running,
+        *,
+        account_for: Callable[[RequestRecord], None] = lambda _record: None,
+        forwarded_hops: int = 0,
+    ) -> None:
+        """account_for: told of each request that has ended. forwarded_hops: as in Request."""
         self._routes = routes
-        self._with_model: list[tuple[str, str, Mapping[str, Handler]]] = [
-            (before, after, methods)
-            for path, methods in routes.items()
-            for before, placeholder, after in [path.partition("{model}")]
-            if placeholder
-        ]
+        self._with_placeholder = sorted(
+            (
+                (before, after, methods)
+                for path, methods in routes.items()
+                for before, after in _PLACEHOLDER.findall(path)
+            ),
+            key=lambda route: -len(route[0]) - len(route[1]),
+        )
         self._log = log
         self._metrics = metrics
         self._running = running
+        self._account_for = account_for
+        self._forwarded_hops = forwarded_hops
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -43,7 +59,7 @@ class Application:
         assert task is not None  # noqa: S101 (the server runs each request in a task)
         self._running.add(task)
         try:
-            await self._answer(Request(scope, receive, send))
+            await self._answer(Request(scope, receive, send, forwarded_hops=self._forwarded_hops))
         finally:
             self._running.discard(task)
 
@@ -70,7 +86,7 @@ class Application:
             self._write_record(request)
 
     def _handler(self, request: Request) -> Handler:
-        methods = self._routes.get(request.path) or self._methods_with_model(request)
+        methods = self._routes.get(request.path) or self._methods_with_placeholder(request)
         if methods is None:
             raise GatewayError(
                 404,
@@ -90,11 +106,11 @@ class Application:
             )
         return handler
 
-    def _methods_with_model(self, request: Request) -> Mapping[str, Handler] | None:
+    def _methods_with_placeholder(self, request: Request) -> Mapping[str, Handler] | None:
         path = request.path
-        for before, after, methods in self._with_model:
+        for before, after, methods in self._with_placeholder:
             if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
-                request.model_in_path = path[len(before) : len(path) - len(after)]
+                request.path_value = path[len(before) : len(path) - len(after)]
                 return methods
         return None
 
@@ -105,9 +121,10 @@ class Application:
         # Health checks come every few seconds from every load balancer node.
         is_health_check = request.path.startswith("/health/")
         level: Level = "debug" if is_health_check else "info"
-        self._log.write(level, "request", **msgspec.structs.asdict(record))
+        self._log.write_record(level, "request", record)
         if not is_health_check:
             self._metrics.count(record)
+            self._account_for(record)
 
 
 def _stopping() -> GatewayError:

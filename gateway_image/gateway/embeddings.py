@@ -17,6 +17,6 @@ class Embeddings:
     async def create(self, request: Request) -> None:
         """Answer one request; raises GatewayError, and CallerLeftError if nobody waits any more."""
         caller, body = await self._intake.accept(request)
-        model = model_of(body, model_in_path=request.model_in_path)
+        model = model_of(body, model_in_path=request.path_value)
         call = Call("embeddings", model, body, headers=request.headers)
         await self._answering.answer(request, call, caller)

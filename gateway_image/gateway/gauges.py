@@ -6,7 +6,7 @@ from hashlib import sha256
 from gateway.load_shedding import LoadShedding
 from gateway.metrics import Metrics
 from gateway.model_service import ModelService
-from gateway.reachability import Reachability
+from gateway.parts import Parts
 
 
 def add_gauges(
@@ -14,8 +14,7 @@ def add_gauges(
     *,
     running: Sized,
     shedding: LoadShedding,
-    service: ModelService,
-    reachability: Reachability,
+    parts: Parts,
 ) -> None:
     """Let the metrics include the state of these parts."""
     metrics.gauge("gatehouse_requests_in_flight", "Requests that are being answered.", lambda: len(running))
@@ -28,19 +27,34 @@ def add_gauges(
         "gatehouse_deployment_cooling",
         "1 for each deployment that is left alone for now.",
         "deployment",
-        lambda: [(state.name, 1) for state in service.states.cooling()],
+        lambda: [(state.name, 1) for state in parts.service.states.cooling()],
     )
     metrics.gauges(
         "gatehouse_dependency_reachable",
         "1 if the service beside the gateway answered the last check.",
         "dependency",
-        lambda: [(name, state == "reachable") for name, state in reachability.states.items()],
+        lambda: [(name, state == "reachable") for name, state in parts.reachability.states.items()],
+    )
+    metrics.gauge(
+        "gatehouse_ledger_spooled_rows",
+        "Rows of usage that wait to be written to the database.",
+        lambda: parts.ledger.spooled_rows,
+    )
+    metrics.gauge(
+        "gatehouse_ledger_spilled_rows",
+        "Rows of usage that went to the log since the start, because they could not be kept or written.",
+        lambda: parts.ledger.spilled_rows,
+    )
+    metrics.gauge(
+        "gatehouse_directory_age_seconds",
+        "How long ago keys, projects and roles were last compared with the database.",
+        lambda: parts.directory.age_seconds,
     )
     metrics.gauges(
         "gatehouse_catalog_info",
         "The model catalog that is served, by the beginning of its SHA-256 digest.",
         "digest",
-        lambda: [(_digest(service), 1)],
+        lambda: [(_digest(parts.service), 1)],
     )
 
 

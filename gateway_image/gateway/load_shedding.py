@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 
-from gateway.api_keys import Priority
+from gateway.callers import Priority
 from gateway.errors import GatewayError
 
 _PROBE_SECONDS = 0.025

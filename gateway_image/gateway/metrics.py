@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.api_keys import Priority
+from gateway.callers import Priority
 from gateway.request_record import RequestRecord
 
 # The bounds that the semantic conventions advise.

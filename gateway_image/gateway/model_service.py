@@ -7,16 +7,19 @@ from gateway.admission import Admission
 from gateway.answering import Answering
 from gateway.aws.assumed_roles import credentials_by_role
 from gateway.aws.credentials import CredentialSource
+from gateway.body_memory import BodyMemory
 from gateway.cache.connection import Cache
 from gateway.cache.cooldown_exchange import SharedCooldowns
 from gateway.cache.response_cache import ResponseCache
 from gateway.catalog import Catalog
 from gateway.catalog_source import catalog_watch
 from gateway.http_client import HttpClient
+from gateway.ledger.sums import UsageSums
 from gateway.provider_keys import ProviderKeys
 from gateway.providers.bedrock.provider import BedrockProvider
 from gateway.providers.openai_compatible.provider import OpenAICompatibleProvider
 from gateway.providers.sagemaker.provider import SageMakerProvider
+from gateway.remote_images.inlining import remote_images
 from gateway.routing.router import Router
 from gateway.routing.states import States
 from gateway.settings import Settings
@@ -29,7 +32,8 @@ Work = Callable[[], Awaitable[None]]
 class ModelService:
     """Answers calls by the catalog that holds now.
 
-    answering: what the API's handlers ask. background: work that has to run as long as it serves.
+    answering: what the API's handlers ask. admission: the limits it enforces. background: work that has to
+    run as long as it serves.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class ModelService:
         http: HttpClient,
         credentials: CredentialSource,
         cache: Cache,
+        sums: UsageSums,
+        memory: BodyMemory,
         log: StructuredLog,
     ) -> None:
         self._watch = catalog_watch(settings, http, credentials, log)
@@ -46,7 +52,9 @@ class ModelService:
         cooldowns = SharedCooldowns(cache)
         self.states = States(cooldowns)
         cooldowns.listen(self.states.learn)
-        self._admission = Admission(cache, log)
+        self.admission = Admission(
+            cache, log, sums=sums, when_cache_is_away=settings.limits_when_cache_is_away
+        )
         self.answering = Answering(
             {
                 "bedrock": BedrockProvider(
@@ -59,11 +67,13 @@ class ModelService:
             },
             Upstream(http),
             ResponseCache(cache),
+            remote_images(settings.image_url_hosts, memory),
         )
         self.background: tuple[Work, ...] = (
             credentials.keep_fresh,
             self._roles.keep_fresh,
             self._keys.keep_fresh,
+            self.admission.keep_heartbeat,
         )
 
     async def start(self) -> None:
@@ -78,4 +88,4 @@ class ModelService:
     async def _follow(self, catalog: Catalog) -> None:
         # A role or a key that cannot be had fails its deployments only.
         await asyncio.gather(self._roles.prepare_for(catalog), self._keys.prepare_for(catalog))
-        self.answering.serve(catalog, Router(catalog, self.states, self._admission))
+        self.answering.serve(catalog, Router(catalog, self.states, self.admission))

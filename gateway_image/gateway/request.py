@@ -6,11 +6,15 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
-from gateway.admission import Allowance, LimitExceededError
+from gateway.admission.outcome import Allowances, LimitExceededError
 from gateway.api_shapes import api_shape
+from gateway.callers import Address
 from gateway.errors import GatewayError, invalid_request
+from gateway.identity.source_address import source_address
 from gateway.request_headers import RequestHeaders
 from gateway.request_record import RequestRecord
 from gateway.trace_context import trace_id_of
@@ -28,8 +32,9 @@ CONNECTION = "connection"
 # A body may take this long, and longer by what it holds at the slowest speed that is still waited for.
 _BODY_SECONDS = 60
 _BODY_BYTES_PER_SECOND = 32 * 1024
+# Paths are short; what is longer is somebody's experiment.
+_PATH_IN_LOG = 300
 _CALLERS_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_JSON = (b"content-type", b"application/json")
 _EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -60,12 +65,15 @@ class CallerLeftError(Exception):
 class Request:
     """A request that is being answered."""
 
-    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Message, receive: Receive, send: Send, *, forwarded_hops: int = 0) -> None:
+        """forwarded_hops: how many proxies in front are trusted to name whom they forward for."""
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self._headers = _by_name(scope["headers"])
-        # Set by the application for paths that name a model.
-        self.model_in_path: str | None = None
+        # Set by the application for paths with a placeholder.
+        self.path_value: str | None = None
+        self._scope = scope
+        self._hops = forwarded_hops
         self._receive = receive
         self._send = send
         self._state: Mapping[str, Any] = scope["state"]
@@ -83,7 +91,7 @@ class Request:
             request_id=request_id,
             trace_id=trace_id_of(self.header(b"traceparent")),
             method=self.method,
-            path=self.path,
+            path=self.path[:_PATH_IN_LOG],
         )
 
     def header(self, name: bytes) -> str | None:
@@ -96,14 +104,25 @@ class Request:
         """What the caller's headers say, by lower-case name; its credentials are not among them."""
         return RequestHeaders(self._headers)
 
+    @cached_property
+    def query(self) -> Mapping[str, list[str]]:
+        """The values of each parameter in the query."""
+        return parse_qs(self._scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+    @cached_property
+    def source_address(self) -> Address | None:
+        """Where the request comes from, by the proxies that are trusted; None if that is not known."""
+        client = self._scope.get("client")
+        return source_address(client[0] if client else None, self.header(b"x-forwarded-for"), self._hops)
+
     @property
     def closed_because(self) -> str | None:
         """Why the gateway closed the connection; None if the caller did."""
         return self._state.get(CLOSED_BECAUSE)
 
-    def tell_allowance(self, allowance: Allowance) -> None:
-        """Let the answer's headers tell what is left of the caller's limit."""
-        self.response_headers += self._shape.allowance_headers(allowance)
+    def tell_allowances(self, allowances: Allowances) -> None:
+        """Let the answer's headers tell what is left of the caller's limits."""
+        self.response_headers += self._shape.allowance_headers(allowances)
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request arrived."""
@@ -181,10 +200,18 @@ class Request:
         if self._on_loss is not None:
             self._connection.forget(self._on_loss)
 
-    async def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
-        """Send a whole answer with a JSON body."""
-        length = (b"content-length", str(len(body)).encode())
-        await self._start(status, [_JSON, length, *(headers or [])])
+    async def respond(
+        self,
+        status: int,
+        body: bytes,
+        headers: Headers | None = None,
+        *,
+        content_type: bytes = b"application/json",
+    ) -> None:
+        """Send a whole answer."""
+        described = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+        # A 304 has no body, and would say that the one its caller has is empty.
+        await self._start(status, [*(described if status != 304 else ()), *(headers or [])])
         self._stop_watching()
         self._complete()
         await self._send({"type": "http.response.body", "body": body})
@@ -222,14 +249,14 @@ class Request:
             await self.end_event_stream()
             return
         if isinstance(error, LimitExceededError):
-            self.tell_allowance(error.allowance)
+            self.tell_allowances(error.allowances)
         headers: Headers = []
         if error.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         if error.retry_after_seconds is not None:
             headers.append((b"retry-after", str(error.retry_after_seconds).encode()))
-        if error.is_for_operators:
-            # OpenAI's and Anthropic's clients would ask again otherwise, as after any other 5xx.
+        if error.is_final:
+            # OpenAI's and Anthropic's clients would ask again otherwise, as after any other 429 or 5xx.
             headers.append((b"x-should-retry", b"false"))
         body = self._shape.error_body(error, self.record.request_id)
         await self.respond(error.status, body, headers)

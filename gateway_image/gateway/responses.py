@@ -17,7 +17,7 @@ class Responses:
     async def create(self, request: Request) -> None:
         """Answer one request; raises GatewayError, and CallerLeftError if nobody waits any more."""
         caller, body = await self._intake.accept(request)
-        envelope = decode_envelope(body, model=request.model_in_path)
+        envelope = decode_envelope(body, model=request.path_value)
         call = Call(
             "responses",
             envelope.model,

@@ -17,7 +17,9 @@ from pydantic import (
 )
 
 from gateway import DEFAULT_METRICS_PORT, DEFAULT_PORT
-from gateway.api_keys import parse_api_keys
+from gateway.identity.bootstrap_keys import parse_api_keys
+from gateway.identity.issuers import parse_issuers
+from gateway.remote_images.hosts import parse_image_hosts
 
 PREFIX = "GATEWAY_"
 
@@ -69,8 +71,57 @@ class Settings(BaseModel):
     database_port: Annotated[int, Field(ge=1, le=65535)] = 5432
     database_name: str
     database_tls: bool = True
-    database_username: SecretStr
-    database_password: SecretStr
+    database_username: str
+    database_password: Annotated[
+        SecretStr | None, Field(description="Not needed with IAM, which makes one for each connection.")
+    ] = None
+    database_authentication: Annotated[
+        Literal["password", "iam"],
+        Field(description="Sign in to the database with a password or as the process's IAM role."),
+    ] = "password"
+
+    key_hashing_secret: Annotated[
+        SecretStr,
+        Field(min_length=32, description="What API keys are hashed with; a new one makes every key invalid."),
+    ]
+    known_keys_seconds: Annotated[
+        int,
+        Field(ge=0, description="How long keys and roles read before hold while the database is away."),
+    ] = 3600
+    identity_issuers: Annotated[
+        str,
+        Field(description="JSON array of the issuers whose tokens are accepted (docs/callers.md)."),
+    ] = "[]"
+    forwarded_hops: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            description="Proxies in front that add to X-Forwarded-For: the caller's address is that many "
+            "from its end; 0 is the connection's own.",
+        ),
+    ] = 0
+    limits_when_cache_is_away: Annotated[
+        Literal["local", "open", "closed"],
+        Field(
+            description="Without the cache, each process enforces its share of every limit (local), none are "
+            "enforced (open), or callers with limits are refused (closed)."
+        ),
+    ] = "local"
+    account_id: Annotated[
+        str | None,
+        Field(pattern=r"^\d{12}$", description="The AWS account whose models are called without a role."),
+    ] = None
+    usage_retention_months: Annotated[
+        int, Field(ge=1, le=120, description="How long single requests stay in the ledger; sums stay.")
+    ] = 13
+    image_url_hosts: Annotated[
+        str,
+        Field(
+            description="JSON array of host names from which images may be fetched for models that take none "
+            'by URL, "*.example.com" for all below one; nothing is fetched from others.'
+        ),
+    ] = "[]"
 
     host: str = "0.0.0.0"  # noqa: S104 (a container is reached on its own address; security groups guard it)
     port: Annotated[int, Field(ge=1, le=65535)] = DEFAULT_PORT
@@ -91,7 +142,7 @@ class Settings(BaseModel):
         int, Field(ge=0, le=10, description="How long new requests are still served after SIGTERM.")
     ] = 5
     drain_seconds: Annotated[
-        int, Field(ge=0, le=105, description="How long running requests may take after that.")
+        int, Field(ge=0, le=100, description="How long running requests may take after that.")
     ] = 100
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     request_bodies_limit_bytes: Annotated[
@@ -132,6 +183,18 @@ class Settings(BaseModel):
         parse_api_keys(secret.get_secret_value())
         return secret
 
+    @field_validator("identity_issuers")
+    @classmethod
+    def _issuers_can_be_read(cls, issuers: str) -> str:
+        parse_issuers(issuers)
+        return issuers
+
+    @field_validator("image_url_hosts")
+    @classmethod
+    def _image_hosts_can_be_read(cls, hosts: str) -> str:
+        parse_image_hosts(hosts)
+        return hosts
+
 
 def variable(field: str) -> str:
     """The environment variable of a settings field; KeyError names a field that does not exist."""
@@ -144,7 +207,8 @@ def variable(field: str) -> str:
 
 def secret_fields() -> frozenset[str]:
     """The fields whose values are secrets: they never stand in a template or an environment listing."""
-    return frozenset(n for n, f in Settings.model_fields.items() if f.annotation is SecretStr)
+    kinds = (SecretStr, SecretStr | None)
+    return frozenset(n for n, f in Settings.model_fields.items() if f.annotation in kinds)
 
 
 def required_fields() -> frozenset[str]:

@@ -39,6 +39,17 @@ class StructuredLog:
         with suppress(OSError):
             self._stream.write(_ENCODER.encode(line) + b"\n")
 
+    def write_record(self, level: Level, event: str, record: msgspec.Struct) -> None:
+        """Write one line as `write` does, of the fields that are not their defaults, which is quicker.
+
+        record: has fields, and omits defaults.
+        """
+        if _SEVERITY[level] < self._threshold:
+            return
+        begin = f'{{"time":"{_timestamp(time.time())}","level":"{level}","event":"{event}",'
+        with suppress(OSError):
+            self._stream.write(begin.encode() + _ENCODER.encode(record)[1:] + b"\n")
+
     def write_exception(self, event: str, error: BaseException, **fields: Any) -> None:
         """Write an error's type and where it was raised; its message may quote a prompt and is left out."""
         frames = traceback.extract_tb(error.__traceback__)

@@ -96,6 +96,7 @@ def make_settings() -> MakeSettings:
         "DATABASE_NAME": "gateway",
         "DATABASE_USERNAME": "gateway",
         "DATABASE_PASSWORD": PASSWORD_OF_SERVICES,
+        "KEY_HASHING_SECRET": "hashing-secret-of-the-tests-0123456789",
     }
 
     def make(**values: object) -> Settings:

@@ -139,10 +139,24 @@ BREACHES: dict[str, tuple[Edit, str]] = {
     "the cheapest, without a price": (
         lambda small, _: (
             small.update(strategy={"kind": "optimized", "metric": "cost"}),
-            small["deployments"][0].update(price={"input_usd": 1, "output_usd": 5}),
+            small["deployments"][1].update(model_id="nobody.no-list-price-v1:0"),
         ),
         "models[0].strategy.metric is cost; allowed: a price for every deployment; small-2 has none; "
         "fix: add the price or choose another metric",
+    ),
+    "tiers of a price in another order": (
+        lambda small, _: small["deployments"][1].update(
+            price={
+                "input_usd": 1,
+                "output_usd": 5,
+                "tiers": [
+                    {"above_input_tokens": 200_000, "input_usd": 2, "output_usd": 9},
+                    {"above_input_tokens": 200_000, "input_usd": 3, "output_usd": 9},
+                ],
+            }
+        ),
+        "models[0].deployments[1].price.tiers[1].above_input_tokens is 200000; allowed: more than 200000, as "
+        "tiers ascend; fix: change the order or the number",
     ),
     "a route to another model's deployment": (
         lambda small, _: small.update(

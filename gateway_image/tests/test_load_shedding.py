@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from gateway.api_keys import Priority
+from gateway.callers import Priority
 from gateway.errors import GatewayError
 from gateway.load_shedding import LoadShedding
 

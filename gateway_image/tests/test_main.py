@@ -21,8 +21,9 @@ def test_secrets_leave_the_environment(
         "GATEWAY_CACHE_PASSWORD": "password-of-the-cache",
         "GATEWAY_DATABASE_HOST": "database",
         "GATEWAY_DATABASE_NAME": "gateway",
-        "GATEWAY_DATABASE_USERNAME": "user-of-the-database",
+        "GATEWAY_DATABASE_USERNAME": "gateway",
         "GATEWAY_DATABASE_PASSWORD": "password-of-the-database",
+        "GATEWAY_KEY_HASHING_SECRET": "hashing-secret-0123456789-0123456789",
     }
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -37,5 +38,5 @@ def test_secrets_leave_the_environment(
     monkeypatch.setattr(module, "_serve", serve)
     assert module.main() == 0
     assert seen["GATEWAY_CACHE_HOST"] == "cache"
-    for secret in (key, "password-of", "user-of"):
+    for secret in (key, "password-of", "hashing-secret"):
         assert secret not in str(seen)

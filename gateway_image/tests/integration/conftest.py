@@ -156,6 +156,7 @@ def environ(simulator: RunningSimulator, tmp_path_factory: pytest.TempPathFactor
         "database_name": "gateway",
         "database_username": "gateway",
         "database_password": "password-of-the-database",
+        "key_hashing_secret": "hashing-secret-of-the-test-suite-0123456789",
         "host": "127.0.0.1",
         # There is no load balancer that would have to notice.
         "lame_duck_seconds": "0",

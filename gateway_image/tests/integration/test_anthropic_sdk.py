@@ -74,21 +74,21 @@ def test_a_message(claude: anthropic.Anthropic, gateway: Any) -> None:
 def test_a_stream_arrives_as_it_is_made(
     claude: anthropic.Anthropic, gateway: Any, simulator: RunningSimulator
 ) -> None:
-    simulator.control.add_reply(Reply(words=50))
+    simulator.control.add_reply(Reply(words=200))
     arrivals = []
     with claude.messages.stream(**ASK) as stream:
         for text in stream.text_stream:
             assert text
             arrivals.append(time.monotonic())
         message: Any = stream.get_final_message()
-    assert len(message.content[0].text.split()) == 50
+    assert len(message.content[0].text.split()) == 200
     assert (message.model, message.stop_reason) == ("claude", "end_turn")
-    assert message.usage.output_tokens == 50
-    # 50 words at 100 a second: held back, they would come at once.
+    assert message.usage.output_tokens == 200
+    # 200 words at 100 a second: held back, they would come at once.
     assert arrivals[-1] - arrivals[0] > 0.1
     record = gateway.record(stream.request_id)
     assert record["streamed"] is True
-    assert (record["input_tokens"], record["output_tokens"]) == (2, 50)
+    assert (record["input_tokens"], record["output_tokens"]) == (2, 200)
     assert record.get("usage_estimated") is None
 
 
@@ -306,7 +306,7 @@ def limited_gateway(start_gateway: Any, tmp_path_factory: pytest.TempPathFactory
     models = [{"name": deployment["name"], "deployments": [deployment]} for deployment in deployments]
     catalog = tmp_path_factory.mktemp("limited") / "models.json"
     catalog.write_text(json.dumps({"models": models}))
-    keys = {"limited": {"key": KEY, "requests_per_minute": 2}, "free": {"key": KEY + "-free"}}
+    keys = {"limited": {"key": KEY, "limits": {"requests_per_minute": 2}}, "free": {"key": KEY + "-free"}}
     return start_gateway(models_source=catalog.as_uri(), api_keys=json.dumps(keys))
 
 
