@@ -1,0 +1,1 @@
+"""The command `gatehouse`: runs a gateway from a terminal or a script, through its admin API."""
