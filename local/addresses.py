@@ -1,5 +1,6 @@
 """How the local task differs from the deployed one: only in addresses that cannot exist here."""
 
+import json
 from dataclasses import dataclass
 
 from gateway.settings import Settings, variable
@@ -22,6 +23,7 @@ def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list
     ports = {name: str(port) for name, port in options.ports.items()}
     listen = "loopback, not a task's interface"
     no_tls = "loopback, no certificate"
+    no_iam = "only RDS knows IAM"
     settings = [
         ("host", "127.0.0.1", listen),
         ("port", ports["gateway"], listen),
@@ -31,6 +33,8 @@ def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list
         ("database_host", "127.0.0.1", "PostgreSQL for RDS"),
         ("database_port", ports["database"], "PostgreSQL for RDS"),
         ("database_tls", "false", no_tls),
+        ("database_authentication", "password", no_iam),
+        ("identity_issuers", _issuers(task, options), "the emulator's Cognito"),
         ("bedrock_endpoint_url", options.url("bedrock"), "the Bedrock simulator"),
         ("appconfig_endpoint_url", options.url("emulator"), "the emulator's AppConfig"),
     ]
@@ -43,6 +47,15 @@ def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list
             reason="the emulator's STS",
         ),
     ]
+
+
+def _issuers(task: Task, options: Options) -> str:
+    """The deployed issuers with their keys where the emulator has them: under its pools' IDs."""
+    issuers = json.loads(task.environment[variable("identity_issuers")])
+    for issuer in issuers:
+        pool = issuer["issuer"].rpartition("/")[2]
+        issuer["jwks_url"] = f"{options.url('emulator')}/{pool}/.well-known/jwks.json"
+    return json.dumps(issuers, separators=(",", ":"))
 
 
 def _setting(task: Task, field: str, local: str, reason: str) -> Mapped:

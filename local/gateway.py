@@ -3,6 +3,7 @@
 import json
 import sys
 
+from gateway.settings import variable
 from local.addresses import Mapped
 from local.options import ROOT, Options
 from local.processes import Child, Children, basic_environment, wait_until
@@ -23,9 +24,16 @@ def start_bedrock(children: Children, options: Options) -> Child:
 
 
 def gateway_environment(
-    task: Task, mapped: list[Mapped], credentials: CredentialsEndpoint, region: str
+    task: Task,
+    mapped: list[Mapped],
+    credentials: CredentialsEndpoint,
+    region: str,
+    database_password: str,
 ) -> dict[str, str]:
-    """Exactly what the deployed task gets, but for the mapped addresses, plus what ECS itself adds."""
+    """Exactly what the deployed task gets, but for the mapped addresses, plus what ECS itself adds.
+
+    The password stands in for the tokens with which the deployed task signs in to its database.
+    """
     basics = {name: value for name, value in basic_environment().items() if name in ("PATH", "LANG")}
     from_ecs = {"AWS_REGION": region, "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token}
     return {
@@ -34,6 +42,7 @@ def gateway_environment(
         **task.environment,
         **task.secrets,
         **{row.variable: row.local for row in mapped},
+        variable("database_password"): database_password,
     }
 
 

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from local.addresses import Mapped
+from local.first_key import PROJECT, FirstKey, Usage
 from local.first_request import Answers
 from local.progress import Step
 
 PROVES = (
     "This proves that the stacks deploy in order and fit together, that the execution role may read the "
-    "task's secrets, and that the gateway runs from the deployed task definition, secrets and model catalog. "
+    "task's secrets, that CloudFormation runs the migrations before it deploys the service, and that the "
+    "gateway runs from the deployed task definition, secrets and model catalog and keeps a ledger. "
     "It proves nothing about AWS's own behaviour: other IAM policies, networking, TLS, WAF, scaling and "
     "failover are only recorded here, the models are simulated, and no container image was built."
 )
@@ -40,17 +42,26 @@ class Report:
     answers: Answers
     url: str
     api_key: str
+    first_key: FirstKey
+    usage: Usage
 
     @property
     def curl(self) -> str:
         """A command line that asks the gateway something."""
         body = {"model": self.answers.model, "messages": [{"role": "user", "content": "Hello!"}]}
-        words = ["curl", f"{self.url}/v1/chat/completions", "-H", f"Authorization: Bearer {self.api_key}"]
+        key = f"Authorization: Bearer {self.first_key.key}"
+        words = ["curl", f"{self.url}/v1/chat/completions", "-H", key]
         return shlex.join([*words, "-H", "Content-Type: application/json", "-d", json.dumps(body)])
+
+    @property
+    def gatehouse(self) -> list[str]:
+        """How the key was made, and further command lines to try."""
+        variables = f"export GATEHOUSE_ENDPOINT={self.url} GATEHOUSE_KEY={self.api_key}"
+        return [variables, *self.first_key.commands, "gatehouse usage --group-by project,model"]
 
     def as_json(self) -> str:
         """The report as one JSON object on one line."""
-        return json.dumps({**asdict(self), "curl": self.curl, "proves": PROVES})
+        return json.dumps({**asdict(self), "curl": self.curl, "gatehouse": self.gatehouse, "proves": PROVES})
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -65,9 +76,15 @@ def print_report(report: Report, console: Console) -> None:
     )
     console.print(f"Answered         {report.answers.whole}", soft_wrap=True, markup=False)
     console.print(f"Gateway          [bold]{report.url}/v1[/]  (OpenAI base URL)")
-    console.print(f"API key          {report.api_key}", soft_wrap=True, markup=False)
+    console.print(f"Admin key        {report.api_key}", soft_wrap=True, markup=False)
+    console.print(f"Key of {PROJECT:9} {report.first_key.key}", soft_wrap=True, markup=False)
+    console.print(
+        f"Its usage        {report.usage.requests} requests, {report.usage.input_tokens} tokens in, "
+        f"{report.usage.output_tokens} out, USD {report.usage.usd:.6f}"
+    )
     console.print("Try it:")
-    console.print(f"  {report.curl}", soft_wrap=True, markup=False, highlight=False)
+    for line in (report.curl, *report.gatehouse):
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"\n[dim]{PROVES}[/]")
 
 
@@ -95,7 +112,7 @@ def _addresses(report: Report) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("Variable", no_wrap=True)
     table.add_column("Deployed", overflow="fold")
-    table.add_column("Here", no_wrap=True)
+    table.add_column("Here", overflow="fold")
     table.add_column("Why")
     for row in report.addresses:
         table.add_row(row.variable, row.deployed, row.local, row.reason)

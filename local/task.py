@@ -1,4 +1,4 @@
-"""Reads the deployed gateway back from the emulator: its task definition, its secrets, its cache user."""
+"""Reads deployed tasks back from the emulator: their definitions, their secrets, the cache user."""
 
 import json
 from dataclasses import dataclass, field
@@ -20,13 +20,19 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What ECS would start: the container's variables, secrets resolved, and its role."""
+    """What ECS would start: the container's variables, secrets resolved, its role, and its command.
+
+    No command is the image's own.
+    """
 
     definition: str
+    container: str
+    command: list[str]
     image: str
     role: str
     environment: dict[str, str]
     secrets: dict[str, str] = field(repr=False)
+    secret_sources: dict[str, str]
 
 
 def read_task(options: Options, region: str, stacks: list[Stack]) -> Task:
@@ -34,11 +40,19 @@ def read_task(options: Options, region: str, stacks: list[Stack]) -> Task:
     ecs = aws.client("ecs", options, region)
     cluster, service = _service(options, region, stacks).rsplit("/", 2)[-2:]
     deployed = ecs.describe_services(cluster=cluster, services=[service])["services"][0]
-    definition = ecs.describe_task_definition(taskDefinition=deployed["taskDefinition"])["taskDefinition"]
+    return read_definition(options, region, deployed["taskDefinition"])
+
+
+def read_definition(options: Options, region: str, arn: str) -> Task:
+    """Read a task definition of one container, its secrets resolved as ECS does."""
+    ecs = aws.client("ecs", options, region)
+    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
     (container,) = definition["containerDefinitions"]
     secrets_manager = aws.client("secretsmanager", options, region, role=definition["executionRoleArn"])
     return Task(
         definition=definition["taskDefinitionArn"],
+        container=container["name"],
+        command=[*container.get("entryPoint", []), *container.get("command", [])],
         image=container["image"],
         role=definition["taskRoleArn"],
         environment={variable["name"]: variable["value"] for variable in container["environment"]},
@@ -46,6 +60,7 @@ def read_task(options: Options, region: str, stacks: list[Stack]) -> Task:
             secret["name"]: secret_value(secrets_manager, secret["valueFrom"])
             for secret in container["secrets"]
         },
+        secret_sources={secret["name"]: secret["valueFrom"] for secret in container["secrets"]},
     )
 
 

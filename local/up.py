@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -19,10 +20,14 @@ from local.assembly import Stack
 from local.deploy import bootstrap, deploy_all
 from local.emulator.server import enforce_iam, records_path, start_emulator
 from local.errors import LocalError
+from local.fargate import running_tasks
+from local.first_key import make_key, usage_of
 from local.first_request import ask
 from local.gateway import gateway_environment, start_bedrock, start_gateway
+from local.key_hashing import keep_key_hashing_secret
+from local.migrations import start_migrations
 from local.options import ENVIRONMENT, Options
-from local.postgres import grant, start_postgres
+from local.postgres import start_postgres
 from local.preflight import check
 from local.processes import Children, death_notice, record
 from local.progress import Progress
@@ -69,26 +74,37 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         emulator = start_emulator(children, options, environment)
     with progress.step("Bootstrap the account with the CDK CLI") as say:
         bootstrap(options, environment.account, region, say)
-    with progress.step("Deploy every stack with the CDK CLI (the image is not built here)") as say:
-        stacks = deploy_all(options, region, say)
-    enforce_iam(emulator)
-    task = read_task(options, region, stacks)
-    variables = {**task.environment, **task.secrets}
     with progress.step("Start PostgreSQL"):
         start_postgres(children, options)
-        grant(options, variables[variable("database_name")], _credentials(variables, "database"))
+    database_password = secrets.token_urlsafe()
+    with (
+        progress.step("Deploy every stack with the CDK CLI and migrate (the image is not built here)") as say,
+        running_tasks(options, region, lambda task: start_migrations(options, task, database_password)),
+    ):
+        stacks = deploy_all(options, region, say)
+    enforce_iam(emulator)
+    task = keep_key_hashing_secret(options, region, read_task(options, region, stacks))
+    variables = {**task.environment, **task.secrets}
     with progress.step("Start Valkey"):
-        user = _credentials(variables, "cache")
+        user = Credentials(
+            username=variables[variable("cache_username")], password=variables[variable("cache_password")]
+        )
         start_valkey(children, options, user, read_access_string(options, region, user.username))
     with progress.step("Start the Bedrock simulator"):
         start_bedrock(children, options)
     credentials = stack.enter_context(serve_task_credentials(options, region, task.role))
     addresses = mapped_addresses(task, options, credentials.url)
+    environ = gateway_environment(task, addresses, credentials, region, database_password)
     with progress.step("Start the gateway from the deployed task definition"):
-        start_gateway(children, options, gateway_environment(task, addresses, credentials, region))
+        start_gateway(children, options, environ)
     api_key = next(iter(json.loads(variables[variable("api_keys")]).values()))
+    url = options.url("gateway")
+    with progress.step("Make a project and a key by the gatehouse command"):
+        first_key = make_key(url, api_key)
     with progress.step("Ask by OpenAI's SDK, whole and streamed"):
-        answers = ask(options.url("gateway"), api_key)
+        answers = ask(url, first_key.key)
+    with progress.step("Find both requests in the ledger"):
+        usage = usage_of(url, first_key.key, requests=2)
     return Report(
         steps=progress.steps,
         stacks=_summaries(options, environment, stacks),
@@ -96,8 +112,10 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         task_definition=task.definition,
         addresses=addresses,
         answers=answers,
-        url=options.url("gateway"),
+        url=url,
         api_key=api_key,
+        first_key=first_key,
+        usage=usage,
     )
 
 
@@ -106,13 +124,6 @@ def stay_up(children: Children) -> None:
     while (dead := children.dead()) is None:
         time.sleep(0.5)
     raise LocalError(death_notice(dead))
-
-
-def _credentials(variables: dict[str, str], service: str) -> Credentials:
-    return Credentials(
-        username=variables[variable(f"{service}_username")],
-        password=variables[variable(f"{service}_password")],
-    )
 
 
 def _summaries(options: Options, environment: Environment, stacks: list[Stack]) -> list[StackSummary]:

@@ -9,6 +9,7 @@ from gatehouse.bootstrap_keys import BootstrapKeys
 from gatehouse.cache import Cache
 from gatehouse.container_settings import default_port
 from gatehouse.database import Database
+from gatehouse.key_hashing_secret import KeyHashingSecret
 from gatehouse.network import Network
 from gatehouse.object_store import LogBucket, ObjectStore
 from gatehouse.security_groups import SecurityGroups
@@ -65,6 +66,9 @@ class DataStack(cdk.Stack):
         )
         self.bootstrap_keys = BootstrapKeys(
             self, "BootstrapKeys", encryption_key=data_key, removal_policy=policy
+        )
+        self.key_hashing_secret = KeyHashingSecret(
+            self, "KeyHashing", encryption_key=data_key, removal_policy=policy
         )
         logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
         objects = ObjectStore(

@@ -27,7 +27,7 @@ class Platform(cdk.Stage):
         cdk.Tags.of(self).add("project", "gatehouse")
         cdk.Tags.of(self).add("environment", config.name)
         keys = KeysStack(self, "Keys", config=config)
-        IdentityStack(self, "Identity", config=config)
+        identity = IdentityStack(self, "Identity", config=config)
         registry = RegistryStack(self, "Registry", config=config, data_key=keys.data_key)
         network = NetworkStack(self, "Network", config=config, log_key=keys.log_key)
         data = DataStack(
@@ -55,6 +55,7 @@ class Platform(cdk.Stage):
             network=network.network,
             security_groups=network.security_groups,
             data=data,
+            identity=identity,
             registry=registry,
             edge=edge,
             data_key=keys.data_key,

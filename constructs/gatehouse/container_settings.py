@@ -1,33 +1,65 @@
-"""The gateway's settings as a container's environment."""
+"""The settings of the gateway's programs as containers' environments."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_ecs as ecs
+from pydantic import BaseModel, SecretStr
 
-from gateway.settings import Settings, required_fields, secret_fields, variable
+from gateway import settings as gateway_settings
+from gateway.migrations import settings as migration_settings
+from gateway.migrations.settings import MigrationSettings
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What a program of the gateway's image reads from its environment, in its own definition."""
+
+    name: str
+    fields: frozenset[str]
+    required: frozenset[str]
+    secret: frozenset[str]
+    variable: Callable[[str], str]
+
+
+def _program(name: str, settings: type[BaseModel], variable: Callable[[str], str]) -> Program:
+    fields = settings.model_fields
+    return Program(
+        name=name,
+        fields=frozenset(fields),
+        required=frozenset(n for n, field in fields.items() if field.is_required()),
+        secret=frozenset(n for n, f in fields.items() if f.annotation in (SecretStr, SecretStr | None)),
+        variable=variable,
+    )
+
+
+GATEWAY = _program("the gateway", Settings, gateway_settings.variable)
+MIGRATIONS = _program("the migrations", MigrationSettings, migration_settings.variable)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSettings:
-    """A gateway container's environment: plain variables, and those that ECS reads from secrets."""
+    """A container's environment: plain variables, and those that ECS reads from secrets."""
 
     environment: Mapping[str, str]
     secrets: Mapping[str, ecs.Secret]
 
 
-def container_settings(*, values: Mapping[str, str], secrets: Mapping[str, ecs.Secret]) -> ContainerSettings:
-    """Turn fields of `gateway.settings.Settings` into the variables that the gateway reads.
+def container_settings(
+    *, values: Mapping[str, str], secrets: Mapping[str, ecs.Secret], program: Program = GATEWAY
+) -> ContainerSettings:
+    """Turn fields of a program's settings into the variables that it reads.
 
-    Raises ValueError that lists every field the gateway does not know, every secret given as a plain
+    Raises ValueError that lists every field the program does not know, every secret given as a plain
     value or the reverse, and every required field that is missing.
     """
-    problems = [*_misplaced(values, secrets), *_missing({*values, *secrets})]
+    problems = [*_misplaced(values, secrets, program), *_missing({*values, *secrets}, program)]
     if problems:
-        raise ValueError("The gateway's container is misconfigured:\n" + "\n".join(problems))
+        raise ValueError(f"The container of {program.name} is misconfigured:\n" + "\n".join(problems))
     return ContainerSettings(
-        environment={variable(field): value for field, value in values.items()},
-        secrets={variable(field): secret for field, secret in secrets.items()},
+        environment={program.variable(field): value for field, value in values.items()},
+        secrets={program.variable(field): secret for field, secret in secrets.items()},
     )
 
 
@@ -39,24 +71,24 @@ def default_port(field: str) -> int:
     return setting.default
 
 
-def _misplaced(values: Mapping[str, str], secrets: Mapping[str, ecs.Secret]) -> list[str]:
-    known, secret = set(Settings.model_fields), secret_fields()
+def _misplaced(values: Mapping[str, str], secrets: Mapping[str, ecs.Secret], program: Program) -> list[str]:
     unknown = [
-        f"{field}: not a setting of the gateway; known: {', '.join(sorted(known))}"
-        for field in sorted({*values, *secrets} - known)
+        f"{field}: not a setting of {program.name}; known: {', '.join(sorted(program.fields))}"
+        for field in sorted({*values, *secrets} - program.fields)
     ]
     exposed = [
         f"{field}: a secret must not stand in the template; pass it in `secrets`"
-        for field in sorted(secret & set(values))
+        for field in sorted(program.secret & set(values))
     ]
     hidden = [
-        f"{field}: not a secret, so pass it in `values`" for field in sorted((set(secrets) & known) - secret)
+        f"{field}: not a secret, so pass it in `values`"
+        for field in sorted((set(secrets) & program.fields) - program.secret)
     ]
     return unknown + exposed + hidden
 
 
-def _missing(given: set[str]) -> list[str]:
+def _missing(given: set[str], program: Program) -> list[str]:
     return [
-        f"{field}: required; the gateway cannot start without it"
-        for field in sorted(required_fields() - given)
+        f"{field}: required; {program.name} cannot start without it"
+        for field in sorted(program.required - given)
     ]

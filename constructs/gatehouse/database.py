@@ -20,7 +20,8 @@ OWNER = "gatehouse"
 class Database(Construct):
     """RDS for PostgreSQL, reached over TLS only and encrypted, with its owner's password in `secret`.
 
-    `secret` is a JSON object with `username` and `password`. Storage grows by itself from `storage_gib`
+    `secret` is a JSON object with `username`, which is `owner`, and `password`. Other users of the
+    database sign in as IAM principals (`instance.grant_connect`). Storage grows by itself from `storage_gib`
     to `storage_limit_gib`. With `removal_policy` DESTROY, removal leaves a final snapshot, readable as
     long as `encryption_key` exists.
     """
@@ -49,6 +50,7 @@ class Database(Construct):
         super().__init__(scope, construct_id)
         kept = removal_policy != cdk.RemovalPolicy.DESTROY
         self.name = database_name
+        self.owner = OWNER
         owner = rds.DatabaseSecret(self, "Owner", username=OWNER, encryption_key=encryption_key)
         owner.apply_removal_policy(removal_policy)
         # As long as the instance is there, so must be what it uses.
@@ -119,7 +121,7 @@ class Database(Construct):
     def _acknowledge_findings(self, *, multi_az: bool, deletion_protection: bool) -> None:
         acknowledge(
             self.secret,
-            {"SMG4": "Tasks read it when they start: an operator rotates it together with a restart."},
+            {"SMG4": "Only the migrations use it, at each deployment; an operator rotates it between two."},
         )
         acknowledge(
             self.instance,

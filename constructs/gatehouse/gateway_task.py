@@ -10,15 +10,19 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from gatehouse.container_settings import ContainerSettings
-from gatehouse.findings import acknowledge
+from gatehouse.hardening import (
+    PYTHON,
+    USER,
+    acknowledge_findings,
+    let_ecs_decrypt_secrets,
+    linux_parameters,
+)
 
 CONTAINER = "gateway"
-USER = "10001"
 # The same command as the image's HEALTHCHECK, which ECS does not read.
-HEALTH_COMMAND = ["CMD", "/opt/gateway/bin/python", "-m", "gateway.healthcheck"]
+HEALTH_COMMAND = ["CMD", PYTHON, "-m", "gateway.healthcheck"]
 # The longest that Fargate allows: running streams finish within it.
 STOP_TIMEOUT = cdk.Duration.seconds(120)
-TEMPORARY_FILES_MIB = 64
 
 
 class GatewayTask(Construct):
@@ -60,7 +64,7 @@ class GatewayTask(Construct):
         )
         for statement in permissions:
             self.definition.add_to_task_role_policy(statement)
-        log_group = logs.LogGroup(
+        self.log_group = logs.LogGroup(
             self, "LogGroup", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
         )
         self.definition.add_container(
@@ -71,7 +75,7 @@ class GatewayTask(Construct):
             secrets=dict(settings.secrets),
             user=USER,
             readonly_root_filesystem=True,
-            linux_parameters=self._linux_parameters(),
+            linux_parameters=linux_parameters(self),
             stop_timeout=STOP_TIMEOUT,
             health_check=ecs.HealthCheck(
                 command=HEALTH_COMMAND,
@@ -83,49 +87,10 @@ class GatewayTask(Construct):
             # A slow log service must not slow requests: lines that do not fit the buffer are dropped.
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=CONTAINER,
-                log_group=log_group,
+                log_group=self.log_group,
                 mode=ecs.AwsLogDriverMode.NON_BLOCKING,
                 max_buffer_size=cdk.Size.mebibytes(16),
             ),
         )
-        self._let_ecs_decrypt_secrets(secret_key)
-        self._acknowledge_findings()
-
-    def _let_ecs_decrypt_secrets(self, key: kms.IKey) -> None:
-        stack = cdk.Stack.of(self)
-        self.definition.add_to_execution_role_policy(
-            iam.PolicyStatement(
-                actions=["kms:Decrypt"],
-                resources=[key.key_arn],
-                conditions={
-                    "StringEquals": {"kms:ViaService": f"secretsmanager.{stack.region}.amazonaws.com"}
-                },
-            )
-        )
-
-    def _linux_parameters(self) -> ecs.LinuxParameters:
-        parameters = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
-        parameters.drop_capabilities(ecs.Capability.ALL)
-        parameters.add_tmpfs(
-            ecs.Tmpfs(
-                container_path="/tmp",  # noqa: S108 (the container's own)
-                size=TEMPORARY_FILES_MIB,
-                mount_options=[
-                    ecs.TmpfsMountOption.NOEXEC,
-                    ecs.TmpfsMountOption.NOSUID,
-                    ecs.TmpfsMountOption.NODEV,
-                ],
-            )
-        )
-        return parameters
-
-    def _acknowledge_findings(self) -> None:
-        acknowledge(
-            self.definition,
-            {"ECS2": "Variables hold names and addresses alone; ECS resolves each secret by reference."},
-        )
-        if self.definition.execution_role is not None:
-            acknowledge(
-                self.definition.execution_role,
-                {"IAM5[Resource::*]": "ecr:GetAuthorizationToken takes no resource; pulling has one."},
-            )
+        let_ecs_decrypt_secrets(self.definition, secret_key)
+        acknowledge_findings(self.definition)

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from gatehouse.findings import acknowledge
 
+RESOURCE_SERVER = "gateway"
 GROUPS = {"admin": "Manages keys, limits and models", "user": "Calls models"}
 INVOKE = cognito.ResourceServerScope(scope_name="invoke", scope_description="Call models")
 
@@ -13,7 +14,7 @@ INVOKE = cognito.ResourceServerScope(scope_name="invoke", scope_description="Cal
 class UserDirectory(Construct):
     """A Cognito user pool: accounts come from administrators, groups are the gateway's roles.
 
-    `machine_client` signs in by client credentials for the scope `gateway/invoke`.
+    `machine_client` signs in by client credentials for the scope `invoke_scope`; `issuer` signs the tokens.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class UserDirectory(Construct):
         )
         for name, description in GROUPS.items():
             self.user_pool.add_group(name.capitalize(), group_name=name, description=description)
-        resource_server = self.user_pool.add_resource_server("Gateway", identifier="gateway", scopes=[INVOKE])
+        resource_server = self.user_pool.add_resource_server(
+            "Gateway", identifier=RESOURCE_SERVER, scopes=[INVOKE]
+        )
+        self.invoke_scope = f"{RESOURCE_SERVER}/{INVOKE.scope_name}"
         self.machine_client = self.user_pool.add_client(
             "Machine",
             generate_secret=True,
@@ -73,3 +77,5 @@ class UserDirectory(Construct):
         self.domain = self.user_pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=domain_prefix)
         )
+        stack = cdk.Stack.of(self)
+        self.issuer = f"https://cognito-idp.{stack.region}.amazonaws.com/{self.user_pool.user_pool_id}"

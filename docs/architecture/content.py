@@ -25,6 +25,7 @@ _NAMES = {
     "AWS::S3::Bucket": "S3 bucket",
     "AWS::SecretsManager::Secret": "Secrets Manager secret",
     "AWS::WAFv2::WebACL": "WAF web ACL",
+    "Custom::DatabaseMigration": "ECS task: schema migrations",
 }
 _ALSO_DRAWN = {"AWS::EC2::NatGateway", "AWS::EC2::SecurityGroup", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint"}
 _NOT_DRAWN = {
@@ -59,6 +60,8 @@ _NOT_DRAWN = {
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Function",
     "AWS::Logs::ResourcePolicy",
     "AWS::RDS::DBParameterGroup",
     "AWS::RDS::DBSubnetGroup",

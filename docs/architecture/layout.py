@@ -82,7 +82,9 @@ PLACES = {
                     "AWS::Logs::LogGroup",
                 ),
             ),
-            Listing(490, 220, ("AWS::ECS::Service",), subnets_of="AWS::ECS::Service"),
+            Listing(
+                490, 220, ("AWS::ECS::Service", "Custom::DatabaseMigration"), subnets_of="AWS::ECS::Service"
+            ),
         ),
     ),
     "Data": Place(

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.services import elasticache
+from ministack.core.responses import json_response
+from ministack.services import ecs, elasticache
 
 Properties = dict[str, Any]
 Result = tuple[str, dict[str, Any]]
@@ -24,6 +25,7 @@ def repair(provisioners: ModuleType) -> None:
     _answer_secret_arn(handlers["AWS::SecretsManager::Secret"])
     _answer_task_secrets(provisioners)
     _answer_access_strings()
+    _take_reports_of_ended_tasks()
 
 
 def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
@@ -96,3 +98,16 @@ def _answer_access_strings() -> None:
         return user_xml({**user, "AccessString": escape(user["AccessString"])})
 
     elasticache._user_xml = user_xml_escaped
+
+
+def _take_reports_of_ended_tasks() -> None:
+    """SubmitTaskStateChange is acknowledged and forgotten; by it an agent tells how its task has ended."""
+
+    def submit(report: Properties) -> Any:
+        task = ecs._resolve_task(report["task"], ecs._resolve_cluster_name(report["cluster"]))
+        exit_code = next(container.get("exitCode") for container in report["containers"])
+        stop_code = "TaskFailedToStart" if exit_code is None else "EssentialContainerExited"
+        ecs._mark_task_stopped(task["taskArn"], task, report["reason"], stop_code, exit_code=exit_code)
+        return json_response({"acknowledgment": "ACCEPT"})
+
+    ecs._ACTION_MAP["SubmitTaskStateChange"] = submit

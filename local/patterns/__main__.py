@@ -15,13 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from local.bedrock_simulator import process as simulator_process
-from local.fleet import FleetError, fleet, urls
+from local.fleet import fleet, urls
+from local.keys import create_key, create_project, wait_until_known
 from local.patterns import measure
 from local.patterns.chart import draw
 from local.patterns.requests import Gateways
 from local.progress import Progress
+from local.throwaway_servers import ServerError
 
 _HERE = Path(__file__).parent
+# The requests a minute that each may send.
+_CONSUMERS = {"consumer-a": 3, "consumer-b": 10, "consumer-c": 10}
 _HELP = """\
 examples:
   python -m local.patterns                      two gateways and a Bedrock simulator on this machine
@@ -49,7 +53,7 @@ def main() -> int:
     try:
         with _gateways(arguments) as (gateways, regions):
             results = _measure(gateways, regions, Progress(console))
-    except FleetError as error:
+    except ServerError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 2
     if arguments.chart:
@@ -84,19 +88,18 @@ def _gateways(arguments: argparse.Namespace) -> Iterator[tuple[Gateways, measure
             lambda _account: None,
         )
         return
-    limits = {"caller": None, "consumer-a": 3, "consumer-b": 10, "consumer-c": 10}
-    keys = {name: secrets.token_hex(24) for name in limits}
-    api_keys = {name: {"key": keys[name], "requests_per_minute": limit} for name, limit in limits.items()}
+    admin_key = secrets.token_hex(24)
     with (
         simulator_process.start((_HERE / "scenario.yaml").read_text()) as simulator,
         fleet(
             catalog=yaml.safe_load((_HERE / "models.yaml").read_text()),
-            api_keys=api_keys,
+            api_keys={"admin": admin_key},
             settings={"bedrock_endpoint_url": simulator.url, "sts_endpoint_url": simulator.url},
             environ={
                 "AWS_ACCESS_KEY_ID": "AKIAGATEWAY",
                 "AWS_SECRET_ACCESS_KEY": "secret-of-the-gateway",
             },
+            database=True,
         ) as running,
     ):
 
@@ -105,8 +108,18 @@ def _gateways(arguments: argparse.Namespace) -> Iterator[tuple[Gateways, measure
             served = Counter(call.served_by for call in calls if call.account == account and call.served_by)
             return sorted((region, count) for region, count in served.items() if region)
 
-        consumers = [keys[f"consumer-{letter}"] for letter in "abc"]
-        yield Gateways(urls(running.gateways), keys["caller"], consumers), regions
+        addresses = urls(running.gateways)
+        keys = [_key(addresses, admin_key, name, limit) for name, limit in _CONSUMERS.items()]
+        yield Gateways(addresses, admin_key, keys), regions
+
+
+def _key(addresses: Sequence[str], admin_key: str, name: str, requests_per_minute: int) -> str:
+    """A key of a project of its own, as a platform team hands it out."""
+    project = create_project(addresses[0], admin_key, name)
+    limits = {"requests_per_minute": requests_per_minute}
+    key = create_key(addresses[0], admin_key, project, name, limits=limits)
+    wait_until_known(addresses, key)
+    return key
 
 
 def _print(results: Sequence[measure.Result], console: Console) -> None:

@@ -76,6 +76,9 @@ def _field_problem(error: ErrorDetails, path: KeyPath, document: Document, schem
         case "json_invalid":  # nested too deep for JSON readers, or half a surrogate pair
             words = f"cannot be written as JSON: {error['ctx']['error']}"
             return document.problem(path, document.mark(path), words, "what JSON can say", "remove it")
+        case "value_error" if "format" not in here:  # a rule of the model's own, in its own words
+            words = f"is refused: {error['ctx']['error']}"
+            return document.problem(path, document.mark(path), words, allowed(here), "change it accordingly")
         case _:
             fix = _fix(given, path, document, schema)
             return document.problem(path, document.mark(path), f"is {shown(given)}", allowed(here), fix)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from gateway.catalog.names import Region
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.requirements import unmet
-from stacks.config.sections import Cache, Database, DomainName, Edge, Network, Service
+from stacks.config.sections import Cache, Database, DomainName, Edge, Identity, Network, Service
 
 __all__ = [
     "AccountId",
@@ -17,6 +17,7 @@ __all__ = [
     "DomainName",
     "Edge",
     "Environment",
+    "Identity",
     "Network",
     "Region",
     "Service",
@@ -50,6 +51,7 @@ class Environment(BaseModel):
     cache: Cache
     database: Database
     edge: Edge
+    identity: Identity = Identity()
 
     # One validator a field and not one for the whole: a whole-model rule waits until every field is
     # valid, so that an owner would mend the file in two rounds.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.identity.issuers import Issuer
 from gateway.validation import Breach, pattern, refuse
 
 DomainName = Annotated[
@@ -15,6 +16,17 @@ DomainName = Annotated[
         r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
         "a domain name in lower case with at least one dot and none at its end",
         "api.gatehouse.example.com",
+    ),
+]
+AppClientId = Annotated[
+    str, pattern(r"^[\w+]{1,128}$", "the ID of a Cognito app client", "1h57kf5cpq17m0eml12EXAMPLE")
+]
+HostPattern = Annotated[
+    str,
+    pattern(
+        r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
+        "a host name in lower case, or *. and a domain for every host below it",
+        "*.example.com",
     ),
 ]
 AvailabilityZone = Annotated[
@@ -101,6 +113,26 @@ class Service(_Section):
         Literal["signature", "bearer"],
         Field(description="Sign each request to Bedrock, or send a short-term API key made once an hour."),
     ] = "signature"
+    limits_when_cache_is_away: Annotated[
+        Literal["local", "open", "closed"],
+        Field(
+            description="Without the cache each process enforces its share of every limit (local), none are "
+            "enforced (open), or callers with limits are refused (closed)."
+        ),
+    ] = "local"
+    known_keys_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="How long API keys hold while the database is away.")
+    ] = 60
+    usage_retention_months: Annotated[
+        int, Field(ge=1, le=120, description="How long single requests stay in the ledger; sums stay.")
+    ] = 13
+    image_url_hosts: Annotated[
+        tuple[HostPattern, ...],
+        Field(
+            examples=[["images.example.com"]],
+            description="From where images are fetched for models that take none by URL; nowhere else.",
+        ),
+    ] = ()
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -200,3 +232,19 @@ class Edge(_Section):
             allowed = f"{zone} or a name that ends with .{zone}"
             refuse([Breach(("domain_name",), self.domain_name, allowed, fix)])
         return self
+
+
+class Identity(_Section):
+    """Whose tokens the gateway accepts beside those of its own user pool's machine client."""
+
+    app_client_ids: Annotated[
+        tuple[AppClientId, ...],
+        Field(
+            examples=[["1h57kf5cpq17m0eml12EXAMPLE"]],
+            description="Further app clients of the platform's user pool, such as your own applications'.",
+        ),
+    ] = ()
+    issuers: Annotated[
+        tuple[Issuer, ...],
+        Field(description="Corporate OpenID providers; with network.nat none they cannot be reached."),
+    ] = ()

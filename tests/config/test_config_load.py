@@ -140,6 +140,19 @@ MISTAKES = {
         "config/dev.yaml:3:7: name has the tag tag:yaml.org,2002:python/name:os.system; allowed: "
         "values without tags; fix: remove the tag",
     ),
+    "a host name that cannot be one": (
+        "catalog_rollout_minutes: 0 # at once",
+        "image_url_hosts: [https://images.example.com]",
+        "config/dev.yaml:19:21: service.image_url_hosts[0] is https://images.example.com; allowed: a host "
+        "name in lower case, or *. and a domain for every host below it; fix: write it like '*.example.com'",
+    ),
+    "an issuer that anybody on the way could replace": (
+        "replicas: 0",
+        "replicas: 0\nidentity:\n  issuers: [{issuer: http://login.example.com, audiences: [gatehouse]}]",
+        "config/dev.yaml:25:22: identity.issuers[0].issuer is refused: 'http://login.example.com' is not an "
+        "absolute https URL without a user, a query or a fragment (plain http only on this very machine); "
+        "allowed: text, length from 1 to 512; fix: change it accordingly",
+    ),
     "quote left open": (
         "name: dev",
         "name: 'dev",
@@ -166,7 +179,8 @@ def test_a_misspelt_key_is_matched_with_the_missing_one(problems_after: Problems
         "config/dev.yaml:15:3: service.minimum_tasks is missing; allowed: a whole number from 1 to 100; "
         "fix: add minimum_tasks: 2",
         "config/dev.yaml:17:3: service.minimum_task is no known key; allowed: cpu_units, memory_mib, "
-        "cpu_architecture, minimum_tasks, maximum_tasks, catalog_rollout_minutes, bedrock_authentication; "
+        "cpu_architecture, minimum_tasks, maximum_tasks, catalog_rollout_minutes, bedrock_authentication, "
+        "limits_when_cache_is_away, known_keys_minutes, usage_retention_months, image_url_hosts; "
         "fix: rename it to minimum_tasks",
     ]
 

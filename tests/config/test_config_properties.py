@@ -60,6 +60,10 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "maximum_tasks": draw(st.integers(minimum_tasks, 100)),
             "catalog_rollout_minutes": draw(st.integers(0, 1440)),
             "bedrock_authentication": draw(st.sampled_from(["signature", "bearer"])),
+            "limits_when_cache_is_away": draw(st.sampled_from(["local", "open", "closed"])),
+            "known_keys_minutes": draw(st.integers(0, 1440)),
+            "usage_retention_months": draw(st.integers(1, 120)),
+            "image_url_hosts": draw(st.sampled_from([[], ["images.example.com", "*.example.org"]])),
         },
         "cache": {"node_type": "cache.r7g.large", "replicas": draw(st.integers(0, 5))},
         "database": {
@@ -76,6 +80,10 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "hosted_zone_name": zone,
             "allowed_cidrs": draw(st.sampled_from([["0.0.0.0/0"], ["10.0.0.0/8", "192.0.2.1/32"]])),
             "requests_per_5_minutes_per_address": draw(st.integers(10, 2_000_000_000)),
+        },
+        "identity": {
+            "app_client_ids": draw(st.lists(st.from_regex(r"[a-z0-9]{26}", fullmatch=True), max_size=2)),
+            "issuers": [],
         },
     }
 

@@ -4,7 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 
 from gatehouse.bootstrap_keys import BootstrapKeys
-from gateway.api_keys import parse_api_keys
+from gateway.identity.bootstrap_keys import parse_api_keys
 from tests.constructs.conftest import Properties
 
 

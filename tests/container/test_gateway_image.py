@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from gatehouse.gateway_task import HEALTH_COMMAND, USER
+from gatehouse.gateway_task import HEALTH_COMMAND
+from gatehouse.hardening import USER
 from gateway import DEFAULT_PORT
 from local.container.docker import Docker
-from local.container.images import base_image
+from local.container.images import CONTEXT, base_image
 
 LARGEST_IMAGE_BYTES = 200e6
 LIST_FILES = """
@@ -90,6 +91,17 @@ def test_a_shell_or_a_package_manager_cannot_be_started(docker: Docker, image: s
 
 def test_pip_is_not_there(run_python: Callable[[str], str]) -> None:
     assert run_python("import importlib.util as u; print(u.find_spec('pip'))") == "None"
+
+
+def test_it_holds_the_prices_and_the_migrations(run_python: Callable[[str], str]) -> None:
+    for package, suffix in (("gateway.prices", ".json"), ("gateway.migrations.versions", ".py")):
+        folder = CONTEXT / Path(*package.split("."))
+        code = (
+            f"from importlib.resources import files; print(*(f.name for f in files({package!r}).iterdir()))"
+        )
+        expected = {path.name for path in folder.iterdir() if path.suffix == suffix}
+        assert expected
+        assert expected <= set(run_python(code).split())
 
 
 def test_scanners_find_the_packages_of_its_libraries(run_python: Callable[[str], str]) -> None:

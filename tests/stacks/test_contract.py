@@ -1,10 +1,12 @@
-"""Platform and gateway: the deployed container's environment is one that the gateway starts with."""
+"""Platform and gateway: the deployed containers' environments are ones that their programs start with."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.identity.issuers import parse_issuers
+from gateway.migrations.settings import load_migration_settings
 from gateway.settings import (
     Settings,
     SettingsError,
@@ -13,6 +15,7 @@ from gateway.settings import (
     secret_fields,
     variable,
 )
+from stacks.config.load import load_environment
 
 if TYPE_CHECKING:
     from tests.stacks.conftest import Assembly
@@ -20,14 +23,22 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def container(assembly: "Assembly") -> dict[str, Any]:
-    (task,) = assembly.resources("Service", "AWS::ECS::TaskDefinition").values()
-    (container,) = task["Properties"]["ContainerDefinitions"]
-    assert isinstance(container, dict)
-    return container
+    return _container(assembly, "gateway")
 
 
 @pytest.fixture
 def environ(container: dict[str, Any], assembly: "Assembly") -> dict[str, str]:
+    return _environ(container, assembly)
+
+
+def _container(assembly: "Assembly", name: str) -> dict[str, Any]:
+    tasks = assembly.resources("Service", "AWS::ECS::TaskDefinition").values()
+    (container,) = (c for t in tasks for c in t["Properties"]["ContainerDefinitions"] if c["Name"] == name)
+    assert isinstance(container, dict)
+    return container
+
+
+def _environ(container: dict[str, Any], assembly: "Assembly") -> dict[str, str]:
     """What the deployed process finds in its environment, references and secrets resolved."""
     plain = {entry["Name"]: _resolved(entry["Value"]) for entry in container["Environment"]}
     return plain | {entry["Name"]: _secret(entry["ValueFrom"], assembly) for entry in container["Secrets"]}
@@ -71,6 +82,45 @@ def test_the_gateway_accepts_the_deployed_environment(environ: dict[str, str], a
     assert settings.cache_username == "gateway"
     assert settings.database_tls
     assert settings.cache_tls
+    config = load_environment(assembly.environment)
+    assert settings.account_id == config.account
+    assert settings.known_keys_seconds == config.service.known_keys_minutes * 60
+    assert settings.usage_retention_months == config.service.usage_retention_months
+    # The load balancer stands before the tasks, and nothing else.
+    assert settings.forwarded_hops == 1
+
+
+def test_the_gateway_signs_in_to_the_database_without_a_password(environ: dict[str, str]) -> None:
+    settings = load_settings(environ)
+    assert settings.database_authentication == "iam"
+    assert settings.database_password is None
+
+
+def test_the_migrations_accept_the_deployed_environment_and_prepare_the_gateway_s_user(
+    environ: dict[str, str], assembly: "Assembly"
+) -> None:
+    settings = load_migration_settings(_environ(_container(assembly, "migrations"), assembly))
+    gateway = load_settings(environ)
+    assert (settings.host, settings.port, settings.name) == (
+        gateway.database_host,
+        gateway.database_port,
+        gateway.database_name,
+    )
+    assert settings.tls
+    assert settings.serving_username == gateway.database_username != settings.username
+    assert settings.serving_authentication == gateway.database_authentication
+
+
+def test_the_tokens_of_the_user_pool_are_accepted(environ: dict[str, str], assembly: "Assembly") -> None:
+    (issuer,) = parse_issuers(load_settings(environ).identity_issuers)
+    region = load_environment(assembly.environment).region
+    assert issuer.issuer.startswith(f"https://cognito-idp.{region}.amazonaws.com/")
+    assert issuer.keys_url == f"{issuer.issuer}/.well-known/jwks.json"
+    assert len(issuer.client_ids) == 1
+    assert issuer.token_use == "access"
+    (server,) = assembly.resources("Identity", "AWS::Cognito::UserPoolResourceServer").values()
+    (scope,) = server["Properties"]["Scopes"]
+    assert issuer.required_scope == f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
 
 
 def test_every_variable_is_a_setting_and_nothing_required_is_missing(environ: dict[str, str]) -> None:
@@ -80,7 +130,49 @@ def test_every_variable_is_a_setting_and_nothing_required_is_missing(environ: di
 
 
 def test_secrets_are_references_and_only_they_are(container: dict[str, Any]) -> None:
-    assert {entry["Name"] for entry in container["Secrets"]} == {variable(field) for field in secret_fields()}
+    secrets = {variable(field) for field in secret_fields()}
+    assert {entry["Name"] for entry in container["Secrets"]} == secrets - {variable("database_password")}
+    assert secrets.isdisjoint(entry["Name"] for entry in container["Environment"])
+
+
+def test_only_the_migrations_know_the_owner_of_the_database(assembly: "Assembly") -> None:
+    (owner,) = (
+        reference
+        for reference in assembly.resources("Data", "AWS::SecretsManager::Secret")
+        if "Owner" in reference
+    )
+    assert owner not in json.dumps(_container(assembly, "gateway"))
+    assert owner in json.dumps(_container(assembly, "migrations"))
+    policies = assembly.resources("Service", "AWS::IAM::Policy")
+    assert [name for name, policy in policies.items() if owner in json.dumps(policy["Properties"])] == [
+        name for name in policies if name.startswith("MigrationsDefinitionExecutionRole")
+    ]
+
+
+def test_the_gateway_may_sign_in_as_its_own_user_of_its_own_database_alone(assembly: "Assembly") -> None:
+    policies = assembly.resources("Service", "AWS::IAM::Policy").values()
+    statements = [s for p in policies for s in p["Properties"]["PolicyDocument"]["Statement"]]
+    (connect,) = (s for s in statements if "rds-db" in json.dumps(s["Action"]))
+    assert connect["Action"] == "rds-db:connect"
+    resource = json.dumps(connect["Resource"])
+    assert "DbiResourceId" in resource
+    assert resource.count("dbuser:") == 1
+    assert resource.rstrip(']}"').endswith("/gateway")
+    assert "*" not in resource
+
+
+def test_the_schema_is_migrated_before_the_service_is_updated(assembly: "Assembly") -> None:
+    ((name, migrated),) = assembly.resources("Service", "Custom::DatabaseMigration").items()
+    (service,) = assembly.resources("Service", "AWS::ECS::Service").values()
+    assert name in service["DependsOn"]
+    tasks = assembly.resources("Service", "AWS::ECS::TaskDefinition")
+    definition = tasks[migrated["Properties"]["TaskDefinition"]["Ref"]]
+    (container,) = definition["Properties"]["ContainerDefinitions"]
+    assert container["Name"] == migrated["Properties"]["Container"] == "migrations"
+    assert container["Image"] == _container(assembly, "gateway")["Image"]
+    network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert migrated["Properties"]["Subnets"] == network["Subnets"]
+    assert migrated["Properties"]["SecurityGroups"] == network["SecurityGroups"]
 
 
 def test_a_misspelt_variable_stops_the_gateway(environ: dict[str, str]) -> None:

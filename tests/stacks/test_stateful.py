@@ -28,6 +28,7 @@ STATEFUL = {
         "CacheReplicationGroupBFE59FF3",
         "DatabaseInstanceAA8A5FDE",
         "DatabaseOwnerD07B5662",
+        "KeyHashingSecret4A08112E",
         "ObjectStoreBucketCFE8051E",
     },
     "Identity": {"UsersUserPool7E610616"},

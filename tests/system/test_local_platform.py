@@ -1,14 +1,22 @@
 """The whole platform on one machine, once: deployed, asked, stopped, started again, crashed, cleaned up."""
 
+import asyncio
 import json
+import os
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 import pytest
 from botocore.exceptions import ClientError
@@ -17,10 +25,12 @@ from local import aws
 from local.assembly import read_stacks
 from local.emulator.server import records_path
 from local.emulator.stand_ins import STAND_INS
+from local.first_key import PROJECT
 from local.gateway import readiness
 from local.options import Options
 from local.processes import recorded_process, runs
 
+CHILDREN = {"emulator", "postgres", "valkey", "bedrock", "gateway"}
 Up = Callable[[], "subprocess.Popen[str]"]
 Report = dict[str, Any]
 
@@ -85,6 +95,128 @@ def test_the_gateway_reaches_cache_and_database(report: Report, options: Options
     assert readiness(options) == {"status": "ready", "cache": "reachable", "database": "reachable"}
 
 
+def test_the_migrations_ran_as_the_deployed_task_in_the_course_of_the_deployment(
+    report: Report, options: Options
+) -> None:
+    events = [json.loads(line) for line in (options.logs / "migrations.log").read_text().splitlines()]
+    assert [event["event"] for event in events].count("migration_step") > 0
+    assert events[-1]["event"] == "migration_finished"
+    migrated = _service_resource(options, "Custom::DatabaseMigration")
+    cloudformation = aws.client("cloudformation", options, "us-east-1")
+    done = {
+        event["LogicalResourceId"]: event["Timestamp"]
+        for event in cloudformation.describe_stack_events(StackName="gatehouse-dev-Service")["StackEvents"]
+        if event["ResourceStatus"] == "CREATE_COMPLETE"
+    }
+    service = _service_resource(options, "AWS::ECS::Service")
+    assert done[migrated] <= done[service]
+
+
+def _service_resource(options: Options, resource_type: str) -> str:
+    """The logical ID of the one resource of a type in the stack of the service."""
+    (stack,) = (stack for stack in read_stacks(options.assembly) if stack.name.endswith("-Service"))
+    (name,) = (name for name, r in stack.resources.items() if r["Type"] == resource_type)
+    return name
+
+
+def test_the_key_s_requests_are_in_the_ledger_and_charged_to_its_project(
+    report: Report, options: Options
+) -> None:
+    assert report["usage"]["requests"] == 2
+    assert report["usage"]["output_tokens"] > 0
+    assert report["usage"]["usd"] > 0
+    rows = asyncio.run(
+        _query(
+            options,
+            "SELECT p.name, u.streamed, u.status FROM usage u JOIN projects p ON p.id = u.project_id "
+            "WHERE u.operation = 'chat_completions' ORDER BY u.streamed",
+        )
+    )
+    assert [tuple(row) for row in rows] == [(PROJECT, False, 200), (PROJECT, True, 200)]
+
+
+async def _query(options: Options, statement: str) -> list[Any]:
+    """What the database's administrator sees."""
+    connection = await asyncpg.connect(
+        host="127.0.0.1",
+        port=options.ports["database"],
+        user="postgres",
+        password=(options.state / "postgres" / "administrator-password").read_text(),
+        database="gatehouse",
+        ssl=False,
+    )
+    try:
+        rows: list[Any] = await connection.fetch(statement)
+        return rows
+    finally:
+        await connection.close()
+
+
+def test_the_gateway_signs_in_as_a_user_that_cannot_change_the_schema(
+    report: Report, options: Options
+) -> None:
+    users = asyncio.run(
+        _query(options, "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'gatehouse'")
+    )
+    assert {row["usename"] for row in users} - {"postgres"} == {"gateway"}
+    (row,) = asyncio.run(
+        _query(options, "SELECT has_schema_privilege('gateway', 'public', 'CREATE') AS may_create")
+    )
+    assert row["may_create"] is False
+
+
+def test_the_gatehouse_lines_work_as_printed(report: Report) -> None:
+    variables, *commands = report["gatehouse"]
+    assert commands[0] == f"gatehouse projects create {PROJECT}"
+    script = "\n".join(["set -e", variables, *commands[1:]])
+    program = Path(sys.executable).parent
+    environ = {"PATH": f"{program}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/")}
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert PROJECT in done.stdout
+
+
+def test_a_machine_signs_in_by_the_deployed_user_pool(report: Report, options: Options) -> None:
+    """The token is real, and so are its checks; a machine without a project is told what to do."""
+    token = _machine_token(options)
+    request = urllib.request.Request(
+        f"{report['url']}/v1/models", headers={"Authorization": f"Bearer {token}"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        opener.open(request, timeout=30)
+    answer = json.load(caught.value)
+    assert (caught.value.code, "project" in answer["error"]["message"]) == (403, True), answer
+
+
+def _machine_token(options: Options) -> str:
+    outputs = aws.client("cloudformation", options, "us-east-1").describe_stacks(
+        StackName="gatehouse-dev-Identity"
+    )["Stacks"][0]["Outputs"]
+    known = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    pool, client_id = known["UserPoolId"], known["MachineClientId"]
+    cognito = aws.client("cognito-idp", options, "us-east-1")
+    client = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)["UserPoolClient"]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": client["ClientSecret"],
+        "scope": "gateway/invoke",
+    }
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url, data = f"{options.url('emulator')}/oauth2/token", urllib.parse.urlencode(form).encode()
+    with opener.open(url, data, timeout=30) as answer:
+        token: str = json.load(answer)["access_token"]
+        return token
+
+
 def test_only_addresses_are_mapped(report: Report) -> None:
     assert [row["variable"] for row in report["addresses"]] == [
         "GATEWAY_HOST",
@@ -95,6 +227,8 @@ def test_only_addresses_are_mapped(report: Report) -> None:
         "GATEWAY_DATABASE_HOST",
         "GATEWAY_DATABASE_PORT",
         "GATEWAY_DATABASE_TLS",
+        "GATEWAY_DATABASE_AUTHENTICATION",
+        "GATEWAY_IDENTITY_ISSUERS",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         "AWS_ENDPOINT_URL_APPCONFIGDATA",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -103,13 +237,18 @@ def test_only_addresses_are_mapped(report: Report) -> None:
 
 def test_the_gateway_sees_nothing_of_the_callers_environment(report: Report, options: Options) -> None:
     (template,) = (stack for stack in read_stacks(options.assembly) if stack.name.endswith("-Service"))
-    (definition,) = (r for r in template.resources.values() if r["Type"] == "AWS::ECS::TaskDefinition")
-    (container,) = definition["Properties"]["ContainerDefinitions"]
+    (container,) = (
+        container
+        for r in template.resources.values()
+        if r["Type"] == "AWS::ECS::TaskDefinition"
+        for container in r["Properties"]["ContainerDefinitions"]
+        if container["Name"] == "gateway"
+    )
     deployed = {entry["Name"] for entry in [*container["Environment"], *container["Secrets"]]}
     mapped = {row["variable"] for row in report["addresses"]}
     from_ecs = {"AWS_REGION", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
     # Python itself adds LC_CTYPE when the locale is C.
-    allowed = deployed | mapped | from_ecs | {"PATH", "LANG", "LC_CTYPE"}
+    allowed = deployed | mapped | from_ecs | {"PATH", "LANG", "LC_CTYPE", "GATEWAY_DATABASE_PASSWORD"}
     assert set(_processes(options)["gateway"].environ()) <= allowed
     assert deployed <= set(_processes(options)["gateway"].environ())
 
@@ -171,8 +310,9 @@ def test_no_log_holds_a_secret(report: Report, options: Options) -> None:
     secrets = {value for text in texts for name, value in json.loads(text).items() if _is_secret(name)}
     assert report["api_key"] in secrets
     assert len(secrets) == len(arns)
+    secrets.add(report["first_key"]["key"])
     logs = {path.name: path.read_text(errors="replace") for path in options.logs.iterdir()}
-    assert logs.keys() >= {"emulator.log", "postgres.log", "valkey.log", "bedrock.log", "gateway.log"}
+    assert logs.keys() >= {f"{name}.log" for name in (*CHILDREN, "migrations")}
     assert [name for name, text in logs.items() if any(secret in text for secret in secrets)] == []
 
 
@@ -205,8 +345,14 @@ def second_report(up: "subprocess.Popen[str]", report: Report, start_up: Up, opt
     return second
 
 
-def test_up_again_keeps_the_database(second_report: Report) -> None:
+def test_up_again_keeps_the_database_and_the_keys(report: Report, second_report: Report) -> None:
     assert second_report["answers"]["whole"]
+    request = urllib.request.Request(
+        f"{second_report['url']}/v1/models", headers={"Authorization": f"Bearer {report['first_key']['key']}"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as answer:
+        assert answer.status == 200
 
 
 def test_down_cleans_up_after_a_crash(
@@ -214,7 +360,7 @@ def test_down_cleans_up_after_a_crash(
 ) -> None:
     children = _processes(options)
     children.pop("up").kill()
-    assert children.keys() == {"emulator", "postgres", "valkey", "bedrock", "gateway"}
+    assert children.keys() == CHILDREN
     assert sorted(_open_ports(options)) == sorted(options.ports)
 
     result = local_command("down")

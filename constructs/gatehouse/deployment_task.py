@@ -1,0 +1,123 @@
+"""Tasks that CloudFormation runs in the course of a deployment."""
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from gatehouse.findings import acknowledge
+
+CODE = Path(__file__).parent / "functions" / "run_task"
+# The longest that Lambda allows: a task may take half a minute less.
+TIME_LIMIT = cdk.Duration.minutes(15)
+
+
+class DeploymentTask(Construct):
+    """A custom resource that runs a task to its end, when it is created and when its definition changes.
+
+    The deployment goes on when the task's container exits with 0, and is rolled back when it does not.
+    Whatever must come after the task depends on this construct. The function that starts it may start this
+    task in this cluster and read its log, and nothing else.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        resource_type: str,
+        cluster: ecs.ICluster,
+        definition: ecs.FargateTaskDefinition,
+        container_name: str,
+        log_group: logs.ILogGroup,
+        vpc: ec2.IVpc,
+        subnets: ec2.SubnetSelection,
+        security_group: ec2.ISecurityGroup,
+        log_key: kms.IKey,
+        log_retention: logs.RetentionDays,
+        removal_policy: cdk.RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        own_log = logs.LogGroup(
+            self, "LogGroup", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
+        )
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        own_log.grant_write(role)
+        log_group.grant(role, "logs:GetLogEvents")
+        self._let_run(role, cluster, definition)
+        function = lambda_.Function(
+            self,
+            "Function",
+            description="Runs an ECS task to its end for CloudFormation",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=lambda_.Code.from_asset(str(CODE), exclude=["__pycache__"]),
+            handler="index.on_event",
+            timeout=TIME_LIMIT,
+            memory_size=256,
+            log_group=own_log,
+            role=role,
+            # A second attempt of Lambda's would answer a request that CloudFormation has given up.
+            retry_attempts=0,
+        )
+        self.resource = cdk.CustomResource(
+            self,
+            "Run",
+            resource_type=resource_type,
+            service_token=function.function_arn,
+            service_timeout=TIME_LIMIT,
+            properties={
+                "Cluster": cluster.cluster_arn,
+                "TaskDefinition": definition.task_definition_arn,
+                "Container": container_name,
+                "Subnets": vpc.select_subnets(subnet_group_name=subnets.subnet_group_name).subnet_ids,
+                "SecurityGroups": [security_group.security_group_id],
+                "LogGroup": log_group.log_group_name,
+            },
+        )
+        # With its policies: a task that may not yet pull its image or read its secrets does not start.
+        self.resource.node.add_dependency(role, *_roles(definition))
+
+    def _let_run(self, role: iam.Role, cluster: ecs.ICluster, definition: ecs.FargateTaskDefinition) -> None:
+        stack = cdk.Stack.of(self)
+        in_cluster = {"ArnEquals": {"ecs:cluster": cluster.cluster_arn}}
+        tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster.cluster_name}/*")
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ecs:RunTask"],
+                resources=[definition.task_definition_arn],
+                conditions=in_cluster,
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[tasks], conditions=in_cluster
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[r.role_arn for r in _roles(definition)],
+                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            )
+        )
+        # It looks whether the stack is being rolled back.
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id])
+        )
+        name = stack.resolve(cluster.cluster_name)["Ref"]
+        every_task = f"arn:aws:ecs:{stack.region}:{stack.account}:task/<{name}>/*"
+        acknowledge(
+            role,
+            {f"IAM5[Resource::{every_task}]": "Tasks have generated IDs; the cluster is the platform's own."},
+        )
+
+
+def _roles(definition: ecs.FargateTaskDefinition) -> list[iam.IRole]:
+    return [definition.task_role, definition.obtain_execution_role()]

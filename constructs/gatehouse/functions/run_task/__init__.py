@@ -1,0 +1,1 @@
+"""Runs an ECS task to its end for CloudFormation."""
