@@ -50,11 +50,11 @@ synth-%: install
 # --- checks ----------------------------------------------------------------------------------
 
 .PHONY: test lint types test-container
-test: install lint types ## Everything that CI runs without root
-	@$(MAKE) -j2 test-gateway test-platform
+test: install lint ## Everything that CI runs without root
+	@$(MAKE) -j3 types test-gateway test-platform
 
-# The gateway's tests and all others, side by side. What fails runs once more, alone: what passes then is unstable and
-# has to be mended, what fails again is broken.
+# The gateway's tests and all others, side by side with the check of types. What fails runs once more, alone: what
+# passes then is unstable and has to be mended, what fails again is broken.
 RERUN := echo "Once more, alone:" >&2 && pytest -q --last-failed --last-failed-no-failures=none
 
 .PHONY: test-gateway test-platform
