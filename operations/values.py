@@ -71,8 +71,8 @@ class LimitType(click.ParamType[Any]):
 
     def shell_complete(
         self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
+        ctx: click.Context,  # noqa: ARG002 (click passes it)
+        param: click.Parameter,  # noqa: ARG002 (click passes it)
         incomplete: str,
     ) -> list[CompletionItem]:
         """The names of limits, up to the equals sign."""

@@ -100,7 +100,7 @@ async def report(
         FROM usage_hourly WHERE {" AND ".join(conditions)}
         GROUP BY {", ".join(["1", *groups])} HAVING sum(requests) > 0
         ORDER BY {", ".join(["1", *groups])}
-        LIMIT ${len(parameters) - 1} OFFSET ${len(parameters)}"""  # noqa: S608
+        LIMIT ${len(parameters) - 1} OFFSET ${len(parameters)}"""  # noqa: S608 (names of ours)
     async with database.connection() as connection:
         rows = await connection.fetch(statement, *parameters, timeout=_SECONDS)
     return [

@@ -43,7 +43,7 @@ def _statement(column: str, *, of_one_model: bool) -> str:
         ), months AS (
             SELECT {monthly} FROM windows, usage_monthly WHERE {whose}
         )
-        SELECT {", ".join(_NAMES)} FROM hours, months"""  # noqa: S608
+        SELECT {", ".join(_NAMES)} FROM hours, months"""  # noqa: S608 (names of ours)
 
 
 _STATEMENTS = {

@@ -103,7 +103,7 @@ WITH given AS (
     ON CONFLICT ({_MONTHLY_KEY}) DO UPDATE SET {_added("usage_monthly", _MONTHLY_SUMS)}
 )
 SELECT count(*) FROM added
-"""  # noqa: S608
+"""  # noqa: S608 (names of ours)
 
 
 async def write_rows(connection: asyncpg.Connection, rows: Sequence[bytes]) -> int:
