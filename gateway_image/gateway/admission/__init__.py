@@ -69,9 +69,6 @@ __all__ = [
 
 WhenCacheIsAway = Literal["local", "open", "closed"]
 
-# A request waits twice this for the cache: a process that was busy for long sees its timers before it sees
-# the replies that came meanwhile.
-_LOOK_SECONDS = 0.25
 # How often windows are rebuilt for one request; a cache that forgets them again at once is no use.
 _REBUILDS = 3
 
@@ -196,14 +193,15 @@ class Admission:
 
         give_back: is passed a reply that comes when nobody waits for it any more.
         """
-        future: asyncio.Future[list[int]] = self._cache.send("EVALSHA", script_name, *words)
+        future: asyncio.Future[list[int]] = self._cache.send(
+            "EVALSHA", script_name, *words, on_late=give_back
+        )
         try:
-            for _ in range(2):
-                if future.done() or (await asyncio.wait((future,), timeout=_LOOK_SECONDS))[0]:
-                    return future.result()
-            raise CacheUnavailableError("the cache does not reply in time")
-        except BaseException:
-            future.add_done_callback(lambda late: _pass_on(late, give_back))
+            return await future
+        except asyncio.CancelledError:
+            # The reply may have come at the same moment.
+            if give_back is not None and not future.cancelled() and future.exception() is None:
+                give_back(future.result())
             raise
 
     def _note_shared(self) -> None:
@@ -290,8 +288,3 @@ def _capacity_reservation(question: Question, reply: Reply) -> Reservation | Non
         reply.second,
         reply.local,
     )
-
-
-def _pass_on(late: asyncio.Future[list[int]], give_back: Callable[[list[int]], None] | None) -> None:
-    if not late.cancelled() and late.exception() is None and give_back is not None:
-        give_back(late.result())

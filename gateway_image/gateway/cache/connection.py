@@ -9,7 +9,7 @@ from hashlib import sha1
 from typing import Any
 
 from gateway.cache.errors import CacheError, CacheReplyError, CacheUnavailableError
-from gateway.cache.session import Session, Word
+from gateway.cache.session import OnLate, Session, Word
 from gateway.reachability import UnreachableError
 from gateway.settings import Settings
 
@@ -51,14 +51,15 @@ class Cache:
         self._subscribers[channel.encode()] = on_message
         self._on_connect.append(on_connect)
 
-    def send(self, *words: Word) -> asyncio.Future[Any]:
-        """Send a command; its reply, or a CacheError, comes with the future.
+    def send(self, *words: Word, on_late: OnLate | None = None) -> asyncio.Future[Any]:
+        """Send a command; its reply, or a CacheError, comes with the future within 0.75 s.
 
-        Raises CacheUnavailableError at once while there is no connection.
+        on_late: is passed a reply that comes when the future is done, because it took too long or was
+        cancelled. Raises CacheUnavailableError at once while there is no connection.
         """
         if self._session is None:
             raise CacheUnavailableError(self._reason)
-        return self._session.send(*words)
+        return self._session.send(*words, on_late=on_late)
 
     def post(self, *words: Word) -> None:
         """Send a command whose reply does not matter; it is lost while there is no connection."""

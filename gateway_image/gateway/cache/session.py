@@ -3,18 +3,23 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, cast
 
 from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
 
-from gateway.cache.errors import CacheReplyError, CacheUnavailableError
+from gateway.cache.errors import CacheError, CacheReplyError, CacheUnavailableError
 
 Word = bytes | str | int
 OnMessage = Callable[[bytes, bytes], None]
+OnLate = Callable[[Any], None]
+# A command that waits for its reply, and what takes a late one.
+_Waiting = tuple[asyncio.Future[Any], OnLate | None]
 
 _INCOMPLETE = object()
-# A connection that brought no reply from one look to the next, though one was due, hangs. Two looks, because
-# a process that was busy for long sees its timers before it sees the replies that came meanwhile.
+# A connection that brought no reply from one look to the next, though one was due, hangs; a reply that has
+# not come by the second look after its command is overdue. Two looks, because a process that was busy for
+# long sees its timers before it sees the replies that came meanwhile.
 _LOOK_SECONDS = 0.25
 # What the server has not taken yet; more commands would only pile up in memory.
 _UNSENT_LIMIT_BYTES = 8 * 1024 * 1024
@@ -25,8 +30,9 @@ _RECONNECT_CODES = ("READONLY", "NOSCRIPT")
 class Session(asyncio.Protocol):
     """A connection that carries the commands of all requests without making one wait for another's reply.
 
-    It ends as a whole: once a reply is overdue or makes no sense, the later ones cannot be told apart any
-    more, and every command that waits fails with CacheUnavailableError.
+    It ends as a whole: once no reply comes or one makes no sense, the later ones cannot be told apart any
+    more, and every command that waits fails with CacheUnavailableError. A single reply that is overdue fails
+    its command alone.
 
     on_message: called with channel and message. ended: why the connection is no more, once it is.
     """
@@ -36,21 +42,24 @@ class Session(asyncio.Protocol):
         self._on_message = on_message
         self._reader = Reader(notEnoughData=_INCOMPLETE)
         # None stands for a command whose reply nobody reads.
-        self._waiting: deque[asyncio.Future[Any] | None] = deque()
+        self._waiting: deque[_Waiting | None] = deque()
         self._replies = 0
         # The number of the reply that was due at the last look.
         self._due: int | None = None
+        # How many commands had been sent by the last look, and by the one before it.
+        self._sent_before = (0, 0)
         self._writable = False
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
-    def send(self, *words: Word) -> asyncio.Future[Any]:
+    def send(self, *words: Word, on_late: OnLate | None = None) -> asyncio.Future[Any]:
         """Send a command, once and never again; its reply, or a CacheError, comes with the future.
 
-        Raises CacheUnavailableError if the command cannot be sent now.
+        on_late: is passed a reply that comes when the future is done, because it took too long or was
+        cancelled. Raises CacheUnavailableError if the command cannot be sent now.
         """
         self._write(words)
         reply: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append(reply)
+        self._waiting.append((reply, on_late))
         return reply
 
     def post(self, *words: Word) -> None:
@@ -102,18 +111,20 @@ class Session(asyncio.Protocol):
         self._transport.write(pack_command(words))  # type: ignore[arg-type]  # stub: one word
 
     def _deliver(self, reply: Any) -> None:
-        future = self._waiting.popleft()
+        waiting = self._waiting.popleft()
         self._replies += 1
-        error = None
         if isinstance(reply, ReplyError):
-            error = CacheReplyError(str(reply))
-        # Whoever sent the command may have left.
-        if future is not None and not future.done():
-            if error is None:
+            self._deliver_error(waiting, CacheReplyError(str(reply)))
+        elif waiting is not None:
+            future, on_late = waiting
+            if not future.done():
                 future.set_result(reply)
-            else:
-                future.set_exception(error)
-        if error is not None and str(error).startswith(_RECONNECT_CODES):
+            elif on_late is not None:
+                on_late(reply)
+
+    def _deliver_error(self, waiting: _Waiting | None, error: CacheReplyError) -> None:
+        _fail(waiting, error)
+        if str(error).startswith(_RECONNECT_CODES):
             self._abort(str(error))
 
     def _look(self) -> None:
@@ -121,6 +132,10 @@ class Session(asyncio.Protocol):
             self._abort("the cache does not reply")
             return
         self._due = self._replies if self._waiting else None
+        overdue, previous = self._sent_before
+        for waiting in islice(self._waiting, max(overdue - self._replies, 0)):
+            _fail(waiting, CacheUnavailableError("the cache does not reply in time"))
+        self._sent_before = previous, self._replies + len(self._waiting)
         self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def _abort(self, reason: str) -> None:
@@ -133,7 +148,12 @@ class Session(asyncio.Protocol):
         self.ended.set_result(reason)
         self._writable = False
         self._next_look.cancel()
-        for future in self._waiting:
-            if future is not None and not future.done():
-                future.set_exception(CacheUnavailableError(reason))
+        for waiting in self._waiting:
+            _fail(waiting, CacheUnavailableError(reason))
         self._waiting.clear()
+
+
+def _fail(waiting: _Waiting | None, error: CacheError) -> None:
+    # Whoever sent the command may have left.
+    if waiting is not None and not waiting[0].done():
+        waiting[0].set_exception(error)

@@ -69,7 +69,6 @@ def settings_of(make_settings: Any) -> Callable[[Valkey], Settings]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache that is slow because the machine is busy is not taken for one that is away."""
-    monkeypatch.setattr("gateway.admission._LOOK_SECONDS", 15)
     monkeypatch.setattr("gateway.cache.session._LOOK_SECONDS", 15)
 
 
@@ -138,9 +137,9 @@ def make_clock_count(cache: Cache, clock: Clock) -> None:
         time = f"{{redis.call('GET', '{CLOCK_KEY}'), redis.call('TIME')[2]}}"
         return add_script(source.replace("redis.call('TIME')", time))
 
-    def send_at_time(*words: Any) -> asyncio.Future[Any]:
+    def send_at_time(*words: Any, on_late: Any = None) -> asyncio.Future[Any]:
         post("SET", CLOCK_KEY, clock.now)
-        return send(*words)
+        return send(*words, on_late=on_late)
 
     def post_at_time(*words: Any) -> None:
         post("SET", CLOCK_KEY, clock.now)

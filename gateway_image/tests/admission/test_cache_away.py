@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.admission import Admission, LimitExceededError, Needs
+from gateway.cache.errors import CacheUnavailableError
 from gateway.callers import Caller, Subject
 from gateway.errors import GatewayError
 from gateway.limits import Limits
@@ -187,26 +188,34 @@ async def test_a_cache_that_hangs_holds_nobody_up(
 
 
 class SlowCache:
-    """Holds back the replies to what is sent through a cache until they are let go."""
+    """Holds back the replies to what is sent through a cache until they are let go, perhaps too late."""
 
     def __init__(self, cache: Any) -> None:
         self.was_sent = asyncio.Event()
         self._send = cache.send
         self._gate = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._replies: list[asyncio.Future[Any]] = []
         cache.send = self.send
 
-    def send(self, *words: Any) -> "asyncio.Future[Any]":
+    def send(self, *words: Any, on_late: Any = None) -> "asyncio.Future[Any]":
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._replies.append(reply)
         self.was_sent.set()
-        self._tasks.append(asyncio.create_task(self._pass_on(words, reply)))
+        self._tasks.append(asyncio.create_task(self._pass_on(words, reply, on_late)))
         return reply
 
-    async def _pass_on(self, words: Any, reply: "asyncio.Future[Any]") -> None:
+    async def _pass_on(self, words: Any, reply: "asyncio.Future[Any]", on_late: Any) -> None:
         result = await self._send(*words)
         await self._gate.wait()
         if not reply.done():
             reply.set_result(result)
+        elif on_late is not None:
+            on_late(result)
+
+    def give_up(self) -> None:
+        for reply in self._replies:
+            reply.set_exception(CacheUnavailableError("the cache does not reply in time"))
 
     def let_go(self) -> None:
         self._gate.set()
@@ -214,7 +223,7 @@ class SlowCache:
 
 @pytest.mark.parametrize("leaves", [True, False])
 async def test_what_is_answered_too_late_is_given_back(
-    impatience: None, start_process: Callable[..., Awaitable[Any]], deployment: Any, until: Any, leaves: bool
+    start_process: Callable[..., Awaitable[Any]], deployment: Any, until: Any, leaves: bool
 ) -> None:
     """Whether the caller left meanwhile or the process has gone on by itself."""
     admission = (await start_process()).admission
@@ -233,6 +242,7 @@ async def test_what_is_answered_too_late_is_given_back(
         await asyncio.wait([asking])
         assert asking.cancelled()
     else:
+        slow.give_up()
         admitted = await asking
         assert admitted.caller_reservation is not None
         assert admitted.caller_reservation.local

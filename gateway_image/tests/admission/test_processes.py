@@ -29,7 +29,7 @@ class NothingYet:
     async def used(self, subject, at):
         return {}
 
-gateway.admission._LOOK_SECONDS = gateway.cache.session._LOOK_SECONDS = 15
+gateway.cache.session._LOOK_SECONDS = 15
 
 async def main():
     task = json.loads(sys.argv[1])

@@ -144,6 +144,36 @@ async def test_a_busy_process_does_not_take_a_cache_for_hanging(connect: Any) ->
     assert await reply == b"PONG"
 
 
+async def test_a_reply_that_is_overdue_fails_its_command_alone(
+    serve: Any, make_settings: Any, until: Any
+) -> None:
+    """A server that answers all, but takes longer and longer, is no server that hangs."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(2**16)
+        writer.write(b"%0\r\n")
+        seconds = 0.0
+        while received := await reader.read(2**16):
+            replies = b"+PONG\r\n" * received.count(b"PING")
+            asyncio.get_running_loop().call_later(seconds, writer.write, replies)
+            seconds = min(seconds + 0.03, 1.2)
+
+    cache = Cache(make_settings(cache_port=await serve(answer), cache_tls=False))
+    connection = asyncio.create_task(cache.stay_connected())
+    late: list[bytes] = []
+    await cache.ping()
+    commands = []
+    for _ in range(60):
+        commands.append(cache.send("PING", on_late=late.append))
+        await asyncio.sleep(0.05)
+    results = await asyncio.gather(*commands, return_exceptions=True)
+    failed = [str(result) for result in results if isinstance(result, CacheUnavailableError)]
+    assert set(failed) == {"the cache does not reply in time"}
+    await until(lambda: len(late) == len(failed))
+    connection.cancel()
+    await asyncio.wait([connection])
+
+
 async def test_an_idle_connection_is_kept(connect: Any) -> None:
     cache = await connect()
     number = await cache.send("CLIENT", "ID")

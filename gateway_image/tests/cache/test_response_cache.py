@@ -142,4 +142,4 @@ async def test_a_cache_that_is_away_or_hangs_is_a_miss(
     began = time.monotonic()
     reads = [read(responses, model(), ANN, call()) for _ in range(20)]
     assert await asyncio.gather(*reads) == [None] * 20
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1.5
