@@ -69,7 +69,7 @@ class Answering:
         plan = router.plan(call, caller)
         record = request.record
         record.operation, record.streamed, record.model = call.operation, call.stream, call.model
-        async with request.cancelled_when_caller_leaves():
+        with request.cancelled_when_caller_leaves():
             # It is needed later, and takes as long as looking at every byte does.
             if len(call.body) >= LARGE_BYTES:
                 await asyncio.to_thread(lambda: call.estimated_input_tokens)

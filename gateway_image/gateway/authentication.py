@@ -164,9 +164,9 @@ def _may_come(caller: Caller, request: Request) -> bool:
 
 def _credential(request: Request) -> _Credential:
     """The one credential of a request; raises GatewayError 400, 401."""
-    given = set(_credentials(request))
+    given = list(_credentials(request))
     if len(given) == 1:
-        return given.pop()
+        return given[0]
     if not given:
         raise errors.no_credentials()
     if len({credential.value for credential in given}) > 1:

@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
 
     def forget(self, act: Callable[[], None]) -> None:
         """Take it back; the connection may already serve another request, which had something else done."""
-        if self._on_loss is act:
+        if self._on_loss == act:
             self._on_loss = None
 
     def write_chunk(self, data: bytes) -> None:
@@ -94,6 +94,11 @@ class Connection(HttpToolsProtocol):
     def is_stalled(self) -> bool:
         """Whether so much is unread that writing has to wait."""
         return self.flow.write_paused
+
+    @property
+    def has_all(self) -> bool:
+        """Whether no request is on its way that has not arrived as a whole."""
+        return not self._in_request
 
     def data_received(self, data: bytes) -> None:
         """Read on, and check what is still incomplete."""

@@ -50,6 +50,8 @@ def check_depth(body: bytes, limit: int) -> None:
 
 
 def _opening_brackets(body: bytes) -> int:
+    if len(body) <= _WINDOW_BYTES:
+        return body.count(b"[") + body.count(b"{")
     return sum(
         body.count(b"[", start, start + _WINDOW_BYTES) + body.count(b"{", start, start + _WINDOW_BYTES)
         for start in range(0, len(body), _WINDOW_BYTES)

@@ -4,9 +4,9 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import cached_property
+from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -57,6 +57,10 @@ class CallersConnection(Protocol):
     def is_stalled(self) -> bool:
         """Whether the caller reads slower than it is written to."""
 
+    @property
+    def has_all(self) -> bool:
+        """Whether all that the caller has begun to send has arrived."""
+
 
 class CallerLeftError(Exception):
     """The caller closed the connection before its answer was complete."""
@@ -78,7 +82,7 @@ class Request:
         self._send = send
         self._state: Mapping[str, Any] = scope["state"]
         self._connection: CallersConnection = self._state[CONNECTION]
-        self._on_loss: Callable[[], None] | None = None
+        self._watch: _WhileCallerStays | None = None
         self._started_at = time.perf_counter()
         self.response_started = False
         self._response_complete = False
@@ -128,7 +132,7 @@ class Request:
         """Milliseconds since the request arrived."""
         return round((time.perf_counter() - self._started_at) * 1000, 3)
 
-    @property
+    @cached_property
     def declared_length(self) -> int | None:
         """How many bytes the body has by its content-length; None if it comes in chunks."""
         declared = self.header(b"content-length") or ""
@@ -147,15 +151,17 @@ class Request:
             )
         if (self.declared_length or 0) > limit_bytes:
             raise _too_large(limit_bytes)
+        if self._connection.has_all:
+            return await self._read_body(limit_bytes, None)
         try:
             async with asyncio.timeout(_BODY_SECONDS) as limit:
                 return await self._read_body(limit_bytes, limit)
         except TimeoutError:
             raise _too_slow() from None
 
-    async def _read_body(self, limit_bytes: int, limit: asyncio.Timeout) -> bytes:
+    async def _read_body(self, limit_bytes: int, limit: asyncio.Timeout | None) -> bytes:
         parts: list[bytes] = []
-        first_deadline = limit.when() or 0
+        first_deadline = (limit and limit.when()) or 0
         size = 0
         while True:
             message = await self._receive()
@@ -168,37 +174,20 @@ class Request:
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
-            limit.reschedule(first_deadline + size / _BODY_BYTES_PER_SECOND)
+            if limit is not None:
+                limit.reschedule(first_deadline + size / _BODY_BYTES_PER_SECOND)
 
-    @asynccontextmanager
-    async def cancelled_when_caller_leaves(self) -> AsyncIterator[None]:
+    def cancelled_when_caller_leaves(self) -> "_WhileCallerStays":
         """Cancel what runs inside as soon as the caller leaves, and raise CallerLeftError then.
 
         It ends with the answer: what runs inside after that is not cancelled.
         """
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (the server runs each request in a task)
-        left = False
-
-        def leave() -> None:
-            nonlocal left
-            left = True
-            task.cancel()
-
-        self._on_loss = leave
-        self._connection.when_lost(leave)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if left and task.uncancel() == 0:
-                raise CallerLeftError from None
-            raise
-        finally:
-            self._stop_watching()
+        self._watch = _WhileCallerStays(self._connection)
+        return self._watch
 
     def _stop_watching(self) -> None:
-        if self._on_loss is not None:
-            self._connection.forget(self._on_loss)
+        if self._watch is not None:
+            self._watch.stop()
 
     async def respond(
         self,
@@ -279,6 +268,34 @@ class Request:
         if given is not None and _CALLERS_REQUEST_ID.fullmatch(given):
             return given
         return f"req_{secrets.token_hex(16)}"
+
+
+class _WhileCallerStays:
+    # No generator: it is entered for every request.
+
+    def __init__(self, connection: CallersConnection) -> None:
+        self._connection = connection
+        self._left = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (the server runs each request in a task)
+        self._task = task
+        self._connection.when_lost(self._leave)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+        if isinstance(error, asyncio.CancelledError) and self._left and self._task.uncancel() == 0:
+            raise CallerLeftError from None
+
+    def stop(self) -> None:
+        self._connection.forget(self._leave)
+
+    def _leave(self) -> None:
+        self._left = True
+        self._task.cancel()
 
 
 def _too_slow() -> GatewayError:

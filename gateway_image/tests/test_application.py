@@ -39,11 +39,13 @@ class Caller:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         self.sent.append(message)
 
+    has_all = False
+
     def when_lost(self, act: Callable[[], None]) -> None:
         self._on_loss = act
 
     def forget(self, act: Callable[[], None]) -> None:
-        if self._on_loss is act:
+        if self._on_loss == act:
             self._on_loss = None
 
     def leave(self) -> None:

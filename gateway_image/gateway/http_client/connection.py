@@ -40,12 +40,13 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._paused = False
-        # The limit is kept by one timer, set anew only when it has fired: a timer for each chunk would cost
-        # more than the chunk.
+        # The limit is kept by one timer, set anew when it has fired or would fire too late: a timer for each
+        # chunk would cost more than the chunk.
         self._limit_seconds = math.inf
         self._limit_began = 0.0
         self._limit_is_per_wait = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
 
     # --- the request -----------------------------------------------------------------------------
 
@@ -65,10 +66,11 @@ class Connection(asyncio.Protocol):
 
     def limit(self, seconds: float, *, per_wait: bool) -> None:
         """From now on let reading raise HttpTimeoutError: after so long, or when one wait takes so long."""
-        self._stop_timer()
-        self._limit_seconds, self._limit_is_per_wait = seconds, per_wait
-        self._limit_began = asyncio.get_running_loop().time()
-        self._start_timer(seconds)
+        now = asyncio.get_running_loop().time()
+        self._limit_seconds, self._limit_began, self._limit_is_per_wait = seconds, now, per_wait
+        if now + seconds < self._timer_at:
+            self._stop_timer()
+            self._start_timer(seconds)
 
     async def wait_for_head(self) -> None:
         """Return once status and headers are there; raises HttpError."""
@@ -126,7 +128,7 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """Lift the limit: nothing is expected until the next request."""
-        self._stop_timer()
+        self._limit_seconds = math.inf
 
     def close(self) -> None:
         """Drop the connection at once, whatever is under way."""
@@ -148,15 +150,16 @@ class Connection(asyncio.Protocol):
 
     def _start_timer(self, seconds: float) -> None:
         if seconds != math.inf:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._limit_passed)
+            loop = asyncio.get_running_loop()
+            self._timer, self._timer_at = loop.call_later(seconds, self._limit_passed), loop.time() + seconds
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._timer_at = None, math.inf
 
     def _limit_passed(self) -> None:
-        self._timer = None
+        self._timer, self._timer_at = None, math.inf
         # If nobody waits, it is the reader that takes its time, perhaps to get to what has arrived: its next
         # wait looks again.
         if self._waiter is not None and not self._waiter.done():

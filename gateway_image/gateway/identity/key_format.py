@@ -9,6 +9,7 @@ import re
 import secrets
 import string
 import zlib
+from functools import lru_cache
 
 PREFIX = "gh_"
 # What may be shown of a key, so that people can tell theirs apart: the prefix and eight characters of forty.
@@ -45,7 +46,14 @@ def digest(hashing_secret: bytes, key: str) -> bytes:
     without the hashing secret nobody can make a digest that comes near a stored one: time tells nothing.
     A slow hash, as for passwords, would add nothing either: nobody guesses 238 random bits.
     """
-    return hmac.digest(hashing_secret, key.encode("utf-8", "surrogatepass"), "sha256")
+    keyed = _keyed(hashing_secret).copy()
+    keyed.update(key.encode("utf-8", "surrogatepass"))
+    return keyed.digest()
+
+
+@lru_cache(maxsize=1)
+def _keyed(hashing_secret: bytes) -> hmac.HMAC:
+    return hmac.new(hashing_secret, digestmod="sha256")
 
 
 def _checksum(body: str) -> str:

@@ -203,6 +203,8 @@ class Api:
         key: dict[str, Any] = answer.json
         return key
 
+    has_all = False
+
     def when_lost(self, act: Callable[[], None]) -> None:
         """Callers here stay."""
 

@@ -102,11 +102,13 @@ class Person:
         scope = {"method": "POST", "path": "/v1/chat/completions", "headers": [], "state": state}
         self.request = Request(scope, self._receive, self._send)
 
+    has_all = False
+
     def when_lost(self, act: Callable[[], None]) -> None:
         self._on_loss = act
 
     def forget(self, act: Callable[[], None]) -> None:
-        if self._on_loss is act:
+        if self._on_loss == act:
             self._on_loss = None
 
     def write_chunk(self, data: bytes) -> None:
