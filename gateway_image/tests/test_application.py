@@ -175,7 +175,7 @@ async def test_work_is_cancelled_when_the_caller_leaves(output: io.BytesIO) -> N
 
     async def work(request: Request) -> None:
         await request.read_json_body(LIMIT)
-        async with request.cancelled_when_caller_leaves():
+        with request.cancelled_when_caller_leaves():
             working.set()
             try:
                 await asyncio.sleep(60)
@@ -207,7 +207,7 @@ async def test_requests_that_are_stopped_tell_their_callers(output: io.BytesIO, 
     working = asyncio.Event()
 
     async def work(request: Request) -> None:
-        async with request.cancelled_when_caller_leaves():
+        with request.cancelled_when_caller_leaves():
             if begun:
                 await request.start_event_stream()
                 await request.send_events(b"data: 1\n\n")

@@ -33,7 +33,7 @@ async def echo(request: Request) -> None:
 
 async def flood(request: Request) -> None:
     await request.read_json_body(LIMIT)
-    async with request.cancelled_when_caller_leaves():
+    with request.cancelled_when_caller_leaves():
         await request.start_event_stream()
         while True:
             await request.send_events(b"data: " + b"x" * 100_000 + b"\n\n")
@@ -44,7 +44,7 @@ async def flood(request: Request) -> None:
 async def linger(request: Request) -> None:
     """Answer, and go on for a while with what the caller does not wait for."""
     await request.read_json_body(LIMIT)
-    async with request.cancelled_when_caller_leaves():
+    with request.cancelled_when_caller_leaves():
         await request.respond(200, b"{}")
         await asyncio.sleep(0.2)
 
