@@ -145,7 +145,7 @@ async def requests(
     columns = ", ".join(f"{_AS_TEXT.get(name, name)} AS {name}" for name in _NAMES)
     statement = f"""
         SELECT {columns} FROM usage WHERE {" AND ".join(conditions)}
-        ORDER BY usage.admitted_at DESC, usage.id DESC LIMIT ${len(parameters)}"""  # noqa: S608
+        ORDER BY usage.admitted_at DESC, usage.id DESC LIMIT ${len(parameters)}"""  # noqa: S608 (own text)
     async with database.connection() as connection:
         rows = await connection.fetch(statement, *parameters, timeout=_SECONDS)
     return [UsageRow(**dict(row)) for row in rows]

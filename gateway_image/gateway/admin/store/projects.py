@@ -118,7 +118,8 @@ async def with_clients(
 
 async def of_client(connection: asyncpg.Connection, client: str) -> asyncpg.Record | None:
     """The project in whose name a client ('issuer#client_id') calls."""
-    query = f"SELECT {_COLUMNS} FROM projects WHERE archived_at IS NULL AND $1 = ANY(clients)"  # noqa: S608
+    condition = "archived_at IS NULL AND $1 = ANY(clients)"
+    query = f"SELECT {_COLUMNS} FROM projects WHERE {condition}"  # noqa: S608 (constants)
     return await connection.fetchrow(query, client)
 
 
