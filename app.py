@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from stacks.config.load import ConfigError, load_configuration
 from stacks.platform import Platform
@@ -33,7 +33,7 @@ def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None
     environment = app.node.try_get_context("environment") or DEFAULT_ENVIRONMENT
     config, catalog = load_configuration(environment)
     Platform(app, config=config, catalog=catalog)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
     return app
 
 

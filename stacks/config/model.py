@@ -7,21 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from gateway.catalog.names import Region
 from gateway.validation import Breach, pattern, refuse
+from stacks.config.alarms import Alarms
+from stacks.config.audit import Audit
+from stacks.config.backup import Backup
+from stacks.config.cache import Cache
+from stacks.config.database import Database
+from stacks.config.edge import Edge
+from stacks.config.identity import Identity
+from stacks.config.image import Image
+from stacks.config.network import Network
 from stacks.config.requirements import unmet
-from stacks.config.sections import Cache, Database, DomainName, Edge, Identity, Network, Service
-
-__all__ = [
-    "AccountId",
-    "Cache",
-    "Database",
-    "DomainName",
-    "Edge",
-    "Environment",
-    "Identity",
-    "Network",
-    "Region",
-    "Service",
-]
+from stacks.config.service import Service
 
 AccountId = Annotated[str, pattern(r"^\d{12}$", "an AWS account ID: 12 digits, in quotes", "111111111111")]
 EnvironmentName = Annotated[
@@ -52,6 +48,10 @@ class Environment(BaseModel):
     database: Database
     edge: Edge
     identity: Identity = Identity()
+    image: Image = Image()
+    backup: Backup = Backup()
+    audit: Audit = Audit()
+    alarms: Alarms = Alarms()
 
     # One validator a field and not one for the whole: a whole-model rule waits until every field is
     # valid, so that an owner would mend the file in two rounds.

@@ -4,7 +4,7 @@ from ipaddress import IPv4Network
 
 from docs.architecture.assembly import Stack
 from stacks.config.load import load_environment
-from stacks.config.sections import ADDRESSES_NOT_FOR_TASKS, SUBNET_PREFIX_BITS
+from stacks.config.network import ADDRESSES_NOT_FOR_TASKS, SUBNET_PREFIX_BITS
 
 RESERVED_BY_AWS = 5  # in every subnet
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stacks.config.load import load_configuration, load_environment
-from stacks.config.model import Service
+from stacks.config.service import Service
 
 ProblemsAfter = Callable[..., list[str]]
 

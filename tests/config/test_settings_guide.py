@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from gateway.settings import Settings, variable
-from stacks.config.model import Service
+from stacks.config.service import Service
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/settings.md").read_text()
 
