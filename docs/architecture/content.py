@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from docs.architecture.assembly import Resource, Stack
+from operations.assembly import Resource, Stack
 
 _ENGINES = {"postgres": "PostgreSQL", "valkey": "Valkey"}
 
@@ -77,7 +77,7 @@ def named_resources(stack: Stack) -> dict[str, str]:
 
     Raises ValueError for a type that no table knows.
     """
-    types = {resource.type for resource in stack.resources}
+    types = {resource.type for resource in stack.resources.values()}
     if unknown := types - _NAMES.keys() - _ALSO_DRAWN - _NOT_DRAWN:
         kinds = ", ".join(sorted(unknown))
         raise ValueError(f"stack {stack.name} holds {kinds}: say in {__name__} whether the picture names it")

@@ -6,7 +6,6 @@ Stacks, their order, resources and endpoints are those of the assembly; only pla
 import argparse
 from pathlib import Path
 
-from docs.architecture.assembly import Stack, read_stacks
 from docs.architecture.content import endpoint_services, named_resources, subnets
 from docs.architecture.layout import (
     APPLICATIONS,
@@ -23,6 +22,7 @@ from docs.architecture.layout import (
     Rectangle,
 )
 from docs.architecture.svg import arrow, box, document, lines, text
+from operations.assembly import Stack, read_stacks
 
 PICTURE = Path(__file__).resolve().parents[1] / "images" / "architecture.svg"
 

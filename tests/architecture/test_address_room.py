@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network
 
-from docs.architecture.assembly import Stack
+from operations.assembly import Stack
 from stacks.config.load import load_environment
 from stacks.config.network import ADDRESSES_NOT_FOR_TASKS, SUBNET_PREFIX_BITS
 

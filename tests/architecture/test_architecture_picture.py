@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from docs.architecture.assembly import Resource, Stack
 from docs.architecture.draw import PICTURE, draw
+from operations.assembly import Resource, Stack
 
 Stacks = dict[str, Stack]
 
@@ -25,17 +25,18 @@ def test_it_names_every_stack_and_those_it_deploys_after(dev_stacks: Stacks) -> 
 
 def _with(stacks: Stacks, name: str, resource_type: str) -> Stacks:
     stack = stacks[name]
-    return {**stacks, name: replace(stack, resources=(*stack.resources, Resource(resource_type, {})))}
+    return {**stacks, name: replace(stack, resources={**stack.resources, "New": Resource(resource_type, {})})}
 
 
 def _without(stacks: Stacks, name: str, resource_type: str) -> Stacks:
-    kept = tuple(resource for resource in stacks[name].resources if resource.type != resource_type)
+    found = stacks[name].resources.items()
+    kept = {logical_id: resource for logical_id, resource in found if resource.type != resource_type}
     return {**stacks, name: replace(stacks[name], resources=kept)}
 
 
 def test_a_new_stack_must_be_placed(dev_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match=r"stacks: .*Audit"):
-        draw({**dev_stacks, "Audit": Stack("Audit", (), ())})
+        draw({**dev_stacks, "Audit": Stack("Audit", (), {})})
 
 
 def test_a_new_type_of_resource_must_be_decided_on(dev_stacks: Stacks) -> None:

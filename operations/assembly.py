@@ -1,4 +1,4 @@
-"""Reads what the architecture picture shows from a synthesized cloud assembly."""
+"""Reads the stacks of one environment from a synthesized cloud assembly."""
 
 import json
 from collections.abc import Iterator
@@ -17,15 +17,21 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack by its construct ID, the IDs of the stacks it deploys after, and its resources."""
+    """A stack by its construct ID, the IDs of the stacks it deploys after, and its resources.
+
+    account, region: where it is deployed. template_bytes: the size of its template as CloudFormation gets it.
+    """
 
     name: str
     after: tuple[str, ...]
-    resources: tuple[Resource, ...]
+    resources: dict[str, Resource]
+    account: str = ""
+    region: str = ""
+    template_bytes: int = 0
 
     def of_type(self, resource_type: str) -> list[Resource]:
         """Return the resources of one type."""
-        return [resource for resource in self.resources if resource.type == resource_type]
+        return [resource for resource in self.resources.values() if resource.type == resource_type]
 
 
 def read_stacks(assembly: Path) -> dict[str, Stack]:
@@ -46,12 +52,17 @@ def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _stack(directory: Path, artifact: dict[str, Any], names: dict[str, str]) -> Stack:
-    template = json.loads((directory / artifact["properties"]["templateFile"]).read_text(encoding="utf-8"))
+    text = (directory / artifact["properties"]["templateFile"]).read_bytes()
+    # aws://111111111111/us-east-1
+    account, region = artifact["environment"].removeprefix("aws://").split("/")
     return Stack(
         name=artifact["displayName"].rpartition("/")[2],
         after=tuple(sorted(names[id_] for id_ in artifact.get("dependencies", []) if id_ in names)),
-        resources=tuple(
-            Resource(resource["Type"], resource.get("Properties", {}))
-            for resource in template["Resources"].values()
-        ),
+        resources={
+            logical_id: Resource(resource["Type"], resource.get("Properties", {}))
+            for logical_id, resource in json.loads(text)["Resources"].items()
+        },
+        account=account,
+        region=region,
+        template_bytes=len(text),
     )

@@ -1,0 +1,148 @@
+"""gatehouse cost: what a month costs, and what two environments differ in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from operations.commands import Command, Session, with_session
+from operations.cost.traffic import Traffic
+from operations.stacks import assembly_option
+
+if TYPE_CHECKING:
+    from operations.cost.estimate import Estimate
+    from operations.cost.prices import Prices
+    from operations.output import Shown
+
+_NOT_INCLUDED = (
+    "not included: models, tax, support plans, free tiers, committed use, traffic between zones, Container "
+    "Insights, AWS Config, Security Hub and stored logs"
+)
+_DEFAULTS = Traffic()
+
+
+@click.command(
+    "cost",
+    cls=Command,
+    examples="""
+    gatehouse cost --environment prod
+    gatehouse cost --environment prod --requests 30000000 --answer-kb 12
+    gatehouse cost --environment prod --compare dev
+    gatehouse cost --environment prod --json | jq .usd""",
+)
+@click.option("--environment", default="dev", show_default=True, help="One that config/ has a file for.")
+@click.option("--compare", metavar="ENVIRONMENT", help="Show another environment beside it.")
+@assembly_option
+@click.option("--requests", type=click.IntRange(0), default=_DEFAULTS.requests, help="In a month.")
+@click.option("--request-kb", type=click.FloatRange(0), default=_DEFAULTS.request_kb, help="Of each request.")
+@click.option("--answer-kb", type=click.FloatRange(0), default=_DEFAULTS.answer_kb, help="Of each answer.")
+@click.option("--people", type=click.IntRange(0), default=_DEFAULTS.people, help="Who sign in in a month.")
+@with_session
+def cost(
+    session: Session,
+    environment: str,
+    compare: str | None,
+    assembly: Path | None,
+    requests: int,
+    request_kb: float,
+    answer_kb: float,
+    people: int,
+) -> None:
+    """Estimate what an environment costs in a month, before models, from its templates."""
+    from operations.cost.prices import read_prices
+
+    prices = read_prices()
+    traffic = Traffic(requests=requests, request_kb=request_kb, answer_kb=answer_kb, people=people)
+    found = _estimate(environment, assembly, prices, traffic)
+    facts = _facts(found, prices, traffic)
+    if compare is None:
+        session.show(facts, lambda: _table(found, prices, traffic))
+        return
+    other = _estimate(compare, None, prices, traffic)
+    both = {environment: facts, compare: _facts(other, prices, traffic)}
+    session.show(both, lambda: _comparison({environment: found, compare: other}, prices, traffic))
+
+
+def _estimate(environment: str, assembly: Path | None, prices: Prices, traffic: Traffic) -> Estimate:
+    from operations.assembly import read_stacks
+    from operations.cost.estimate import estimate
+    from operations.synthesis import assembly_of
+
+    with assembly_of(environment, assembly) as folder:
+        return estimate(read_stacks(folder), prices, traffic)
+
+
+def _facts(found: Estimate, prices: Prices, traffic: Traffic) -> dict[str, Any]:
+    return {
+        "usd": round(found.usd, 2),
+        "prices_as_of": prices.as_of,
+        "prices_of_region": prices.region,
+        "assumed": asdict(traffic),
+        "usd_by_stack": {stack: round(usd, 2) for stack, usd in found.usd_by_stack.items()},
+        "lines": [asdict(line) for line in found.lines],
+        "unpriced_types": list(found.unpriced),
+    }
+
+
+def _table(found: Estimate, prices: Prices, traffic: Traffic) -> Shown:
+    from operations.output import bar, number, table, together
+
+    dearest = max((line.usd for line in found.lines), default=0.0) or 1.0
+    rows = [
+        (
+            line.item.replace("_", " "),
+            number(line.amount, digits=0 if line.amount >= 10 else 2),
+            line.unit,
+            number(line.usd, digits=2),
+            bar(line.usd / dearest, alarming=False),
+            line.stack,
+        )
+        for line in found.lines
+        if line.usd >= 0.005  # half a cent
+    ]
+    columns = ("What", ">Amount", "?Unit", ">USD a month", "?", "!Stack")
+    total = ("together", "", "", number(found.usd, digits=2), "", "")
+    return together(table(*columns, rows=rows, total=total), _assumptions([found], prices, traffic))
+
+
+def _comparison(found: dict[str, Estimate], prices: Prices, traffic: Traffic) -> Shown:
+    from operations.output import number, table, together
+
+    first, second = found.values()
+    stacks = dict.fromkeys([*first.usd_by_stack, *second.usd_by_stack])
+    pairs = [
+        (stack, first.usd_by_stack.get(stack, 0.0), second.usd_by_stack.get(stack, 0.0)) for stack in stacks
+    ]
+    rows = [
+        (stack, number(one, digits=2), number(two, digits=2), f"{two - one:+,.2f}")
+        for stack, one, two in pairs
+    ]
+    total = (
+        "together",
+        number(first.usd, digits=2),
+        number(second.usd, digits=2),
+        f"{second.usd - first.usd:+,.2f}",
+    )
+    columns = ("Stack", *(f">{name} USD" for name in found), ">Difference")
+    return together(
+        table(*columns, rows=rows, total=total), _assumptions(list(found.values()), prices, traffic)
+    )
+
+
+def _assumptions(found: list[Estimate], prices: Prices, traffic: Traffic) -> Shown:
+    from operations.output import note, together
+
+    unpriced = sorted({each for estimate in found for each in estimate.unpriced})
+    return together(
+        note(
+            f"list prices of {prices.region}, {prices.as_of}; assumed: the least number of tasks, "
+            f"{traffic.requests:,} requests of {traffic.request_kb:g} kB, answers of {traffic.answer_kb:g} kB, "
+            f"{traffic.log_kb:g} kB of logs for each, {traffic.people} people, "
+            f"{traffic.nat_gb:g} GB through NAT"
+        ),
+        note(_NOT_INCLUDED),
+        note(f"nobody has judged what these cost: {', '.join(unpriced)}") if unpriced else None,
+    )

@@ -1,0 +1,75 @@
+"""A month's cost, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from operations.assembly import Stack
+from operations.cost.prices import Prices
+from operations.cost.quantities import Surroundings, is_known, uses
+from operations.cost.traffic import Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a stack uses of one item in a month, and what that costs."""
+
+    stack: str
+    item: str
+    amount: float
+    unit: str
+    usd: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """An environment's lines, dearest first; `unpriced` are types of resources that nobody has judged."""
+
+    lines: tuple[Line, ...]
+    unpriced: tuple[str, ...]
+
+    @property
+    def usd(self) -> float:
+        """The whole month."""
+        return sum(line.usd for line in self.lines)
+
+    @property
+    def usd_by_stack(self) -> dict[str, float]:
+        """The month by stack, dearest first."""
+        stacks = dict.fromkeys((line.stack for line in self.lines), 0.0)
+        for line in self.lines:
+            stacks[line.stack] += line.usd
+        return dict(sorted(stacks.items(), key=lambda each: -each[1]))
+
+
+def estimate(stacks: Mapping[str, Stack], prices: Prices, traffic: Traffic) -> Estimate:
+    """Price all resources of an environment's stacks. Raises WrongUsageError for a node without a price."""
+    found = [line for stack in stacks.values() for line in _lines(stack, prices, traffic)]
+    return Estimate(
+        lines=tuple(sorted(found, key=lambda line: (-line.usd, line.stack, line.item))),
+        unpriced=tuple(sorted(_unknown_types(stacks.values()))),
+    )
+
+
+def _lines(stack: Stack, prices: Prices, traffic: Traffic) -> Iterable[Line]:
+    around = Surroundings(stack=stack, prices=prices, traffic=traffic)
+    amounts: dict[tuple[str, float, str], float] = {}
+    for resource in stack.resources.values():
+        for use in uses(resource, around):
+            priced = prices.items.get(use.item)
+            unit = "hour" if priced is None else priced.unit
+            usd = use.usd if use.usd is not None else prices.items[use.item].usd
+            key = (use.item, usd, unit)
+            amounts[key] = amounts.get(key, 0.0) + use.amount
+    for (item, usd, unit), amount in amounts.items():
+        yield Line(stack=stack.name, item=item, amount=amount, unit=unit, usd=amount * usd)
+
+
+def _unknown_types(stacks: Iterable[Stack]) -> set[str]:
+    return {
+        resource.type
+        for stack in stacks
+        for resource in stack.resources.values()
+        if not is_known(resource.type)
+    }

@@ -1,0 +1,29 @@
+"""What is assumed of an environment's use."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """A month's use; sizes are of a request's and an answer's body together with its headers.
+
+    log_kb: what the gateway, the firewall and the flow logs write for a request together.
+    """
+
+    requests: int = 1_000_000
+    request_kb: float = 8.0
+    answer_kb: float = 8.0
+    log_kb: float = 3.0
+    people: int = 50
+    image_gb: float = 1.0
+    nat_gb: float = 20.0
+
+    @property
+    def in_gb(self) -> float:
+        """What callers send."""
+        return self.requests * self.request_kb / 1e6
+
+    @property
+    def out_gb(self) -> float:
+        """What they receive."""
+        return self.requests * self.answer_kb / 1e6

@@ -1,0 +1,59 @@
+"""Synthesizes one environment, for commands that tell something of its stacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from operations.errors import WrongUsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def assembly_of(environment: str, folder: Path | None = None) -> Iterator[Path]:
+    """Give the cloud assembly in `folder`, or else one that is synthesized now and removed afterwards.
+
+    Raises WrongUsageError where there is no assembly, or with what is wrong with the configuration.
+    """
+    if folder is not None:
+        if not (folder / "manifest.json").is_file():
+            raise WrongUsageError(
+                f"{folder} holds no cloud assembly: write one with make synth-{environment}"
+            )
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="gatehouse-") as directory:
+        click.echo(f"Synthesizing {environment} ...", err=True)
+        _synthesize(environment, directory)
+        yield Path(directory)
+
+
+def _synthesize(environment: str, directory: str) -> None:
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    # What the templates hold is asked here, not whether they may be deployed.
+    context |= {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": directory,
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            "CDK_VALIDATION": "false",
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise WrongUsageError(run.stderr.strip() or f"{environment} could not be synthesized")

@@ -1,0 +1,26 @@
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import app
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give an environment's cloud assembly by name: synthesized once, with validation and all rule packs."""
+
+    @cache
+    def synthesize(environment: str) -> Path:
+        flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        # Findings are asserted by a test of their own: the others still run when there are some.
+        context = flags | {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
+        folder = tmp_path_factory.mktemp(environment)
+        app.build(context=context, outdir=str(folder)).synth()
+        return folder
+
+    return synthesize
