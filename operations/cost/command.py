@@ -139,7 +139,8 @@ def _assumptions(found: list[Estimate], prices: Prices, traffic: Traffic) -> Sho
     return together(
         note(
             f"list prices of {prices.region}, {prices.as_of}; assumed: the least number of tasks, "
-            f"{traffic.requests:,} requests of {traffic.request_kb:g} kB, answers of {traffic.answer_kb:g} kB, "
+            f"{traffic.requests:,} requests of {traffic.request_kb:g} kB, "
+            f"answers of {traffic.answer_kb:g} kB, "
             f"{traffic.log_kb:g} kB of logs for each, {traffic.people} people, "
             f"{traffic.nat_gb:g} GB through NAT"
         ),
