@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A stack of the assembly."""
+    """A stack of the assembly, and the account that it is for."""
 
     name: str
+    account: str
     construct_path: str
     template: dict[str, Any]
 
@@ -35,6 +36,7 @@ def read_stacks(directory: Path) -> list[Stack]:
     return [
         Stack(
             name=artifact["properties"]["stackName"],
+            account=artifact["environment"].removeprefix("aws://").partition("/")[0],
             construct_path=artifact["displayName"],
             template=_json(folder / artifact["properties"]["templateFile"]),
         )

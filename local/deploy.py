@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 from local import assembly, aws
 from local.errors import LocalError
-from local.options import ENVIRONMENT, ROOT, Options
+from local.options import ROOT, Options
 from local.processes import basic_environment
+from stacks.config.load import load_environment
 
 Say = Callable[[str], None]
 
@@ -25,26 +26,27 @@ _EMPTY_MANIFEST = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.man
 def synthesize(options: Options, say: Say) -> None:
     """Write the environment's cloud assembly, with the rule packs and template validation on."""
     options.assembly.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["synth", "--quiet", "-c", f"environment={ENVIRONMENT}", "-o", str(options.assembly)]
-    _cdk(options, "synth", arguments, {}, say)
+    arguments = ["synth", "--quiet", "-c", f"environment={options.environment}", "-o", str(options.assembly)]
+    cdk_cli(options, "synth", arguments, {}, say)
 
 
 def bootstrap(options: Options, account: str, region: str, say: Say) -> None:
     """Prepare the emulator's account for deployments, as in AWS."""
     arguments = ["bootstrap", f"aws://{account}/{region}", "--app", str(options.assembly)]
-    _cdk(options, "bootstrap", arguments, aws.environment(options, region), say)
+    cdk_cli(options, "bootstrap", arguments, aws.environment(options, region), say)
 
 
 def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> None:
     """Deploy these stacks (construct paths) and what they depend on, from the assembly as it lies there."""
     switches = ["--require-approval", "never", "--progress", "events", "--concurrency", "4"]
     arguments = ["deploy", "--app", str(options.assembly), *switches, *stacks]
-    _cdk(options, f"deploy-{len(stacks)}", arguments, aws.environment(options, region), say)
+    cdk_cli(options, f"deploy-{len(stacks)}", arguments, aws.environment(options, region), say)
 
 
 def deploy_all(options: Options, region: str, say: Say) -> list[assembly.Stack]:
-    """Deploy every stack: the image repositories first, then what finds its image there."""
-    stacks = assembly.read_stacks(options.assembly)
+    """Deploy the account's stacks: the image repositories first, then what finds its image there."""
+    account = load_environment(options.environment).account
+    stacks = [stack for stack in assembly.read_stacks(options.assembly) if stack.account == account]
     images = assembly.read_images(options.assembly)
     repositories = {image.repository for image in images}
     holders = [stack.construct_path for stack in stacks if repositories & set(_repositories(stack))]
@@ -66,10 +68,12 @@ def _claim_published(options: Options, region: str, images: set[assembly.Image])
     """Let the CLI find every image in its repository, so that it builds none: nothing here would run it."""
     ecr = aws.client("ecr", options, region)
     for image in images:
-        ecr.put_image(repositoryName=image.repository, imageTag=image.tag, imageManifest=_EMPTY_MANIFEST)
+        # A tag never changes what it names: one that an earlier deployment left is right.
+        with contextlib.suppress(ecr.exceptions.ImageTagAlreadyExistsException):
+            ecr.put_image(repositoryName=image.repository, imageTag=image.tag, imageManifest=_EMPTY_MANIFEST)
 
 
-def _cdk(options: Options, name: str, arguments: Sequence[str], environ: dict[str, str], say: Say) -> None:
+def cdk_cli(options: Options, name: str, arguments: Sequence[str], environ: dict[str, str], say: Say) -> None:
     """Run the CLI, say what it prints and keep it in logs/cdk-<name>.log. Raises LocalError if it fails."""
     log = options.logs / f"cdk-{name}.log"
     command = [str(ROOT / "node_modules/.bin/cdk"), *arguments, "--no-notices", "--no-color"]

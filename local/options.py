@@ -22,16 +22,20 @@ PORT_VARIABLES: Mapping[str, tuple[str, int]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """One local platform: its state folder and its ports on 127.0.0.1, by the name of what listens."""
+    """One local platform: its state folder and its ports on 127.0.0.1, by the name of what listens.
+
+    environment: the one of config/ that is deployed.
+    """
 
     state: Path
     ports: Mapping[str, int]
+    environment: str = ENVIRONMENT
 
     @property
     def assembly(self) -> Path:
         """The synthesized cloud assembly; the default platform shares cdk.out/dev with `make synth`."""
         parent = ROOT if self.state == _DEFAULT_STATE else self.state
-        return parent / "cdk.out" / ENVIRONMENT
+        return parent / "cdk.out" / self.environment
 
     @property
     def logs(self) -> Path:

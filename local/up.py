@@ -26,7 +26,7 @@ from local.first_request import ask
 from local.gateway import gateway_environment, start_bedrock, start_gateway
 from local.key_hashing import keep_key_hashing_secret
 from local.migrations import start_migrations
-from local.options import ENVIRONMENT, Options
+from local.options import Options
 from local.postgres import start_postgres
 from local.preflight import check
 from local.processes import Children, death_notice, record
@@ -64,10 +64,10 @@ def platform(options: Options, progress: Progress) -> Iterator[tuple[Report, Chi
 
 
 def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: Children) -> Report:
-    environment = load_environment(ENVIRONMENT)
+    environment = load_environment(options.environment)
     region = environment.region
     with progress.step(
-        f"Synthesize {ENVIRONMENT}, with rule packs and template validation, if it changed"
+        f"Synthesize {options.environment}, with rule packs and template validation, if it changed"
     ) as say:
         synthesize_if_changed(options, say)
     with progress.step("Start the AWS emulator"):

@@ -8,6 +8,7 @@ import pytest
 import app
 
 ROOT = Path(__file__).resolve().parents[1]
+FLAGS = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +17,8 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
     @cache
     def synthesize(environment: str) -> Path:
-        flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
         # Findings are asserted by a test of their own: the others still run when there are some.
-        context = flags | {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
+        context = FLAGS | {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
         folder = tmp_path_factory.mktemp(environment)
         app.build(context=context, outdir=str(folder)).synth()
         return folder

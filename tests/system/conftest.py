@@ -23,6 +23,11 @@ def _free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    return _free_ports
+
+
+@pytest.fixture(scope="session")
 def environ() -> Iterator[dict[str, str]]:
     """The caller's environment of a platform of its own: a running `make up` is not touched."""
     # Not below pytest's own folder: that is closed to the user that PostgreSQL runs as when root tests.
