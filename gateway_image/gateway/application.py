@@ -34,19 +34,19 @@ class Application:
         metrics: Metrics,
         running: Running,
         *,
+        later: Callable[[], Routes] | None = None,
         account_for: Callable[[RequestRecord], None] = lambda _record: None,
         forwarded_hops: int = 0,
     ) -> None:
-        """account_for: told of each request that has ended. forwarded_hops: as in Request."""
-        self._routes = routes
-        self._with_placeholder = sorted(
-            (
-                (before, after, methods)
-                for path, methods in routes.items()
-                for before, after in _PLACEHOLDER.findall(path)
-            ),
-            key=lambda route: -len(route[0]) - len(route[1]),
-        )
+        """later: loads further routes, in a thread. account_for: told of each request that has ended.
+
+        forwarded_hops: as in Request.
+        """
+        self._routes: dict[str, Mapping[str, Handler]] = {}
+        self._with_placeholder: list[tuple[str, str, Mapping[str, Handler]]] = []
+        self._add(routes)
+        self._later = later
+        self._loading = asyncio.Lock()
         self._log = log
         self._metrics = metrics
         self._running = running
@@ -63,6 +63,13 @@ class Application:
         finally:
             self._running.discard(task)
 
+    async def load_rest(self) -> None:
+        """Load the routes that come later, unless they are there."""
+        async with self._loading:
+            if self._later is not None:
+                self._add(await asyncio.to_thread(self._later))
+                self._later = None
+
     def stop_running_requests(self) -> None:
         """End every request that still runs; its caller gets an error, in a stream as the last event."""
         for task in self._running:
@@ -70,7 +77,11 @@ class Application:
 
     async def _answer(self, request: Request) -> None:
         try:
-            await self._handler(request)(request)
+            methods = self._methods(request)
+            if methods is None and self._later is not None:
+                await self.load_rest()
+                methods = self._methods(request)
+            await self._handler(request, methods)(request)
         except GatewayError as error:
             await request.fail(error)
         except CallerLeftError:
@@ -85,8 +96,21 @@ class Application:
         finally:
             self._write_record(request)
 
-    def _handler(self, request: Request) -> Handler:
-        methods = self._routes.get(request.path) or self._methods_with_placeholder(request)
+    def _add(self, routes: Routes) -> None:
+        self._routes.update(routes)
+        self._with_placeholder = sorted(
+            (
+                (before, after, methods)
+                for path, methods in self._routes.items()
+                for before, after in _PLACEHOLDER.findall(path)
+            ),
+            key=lambda route: -len(route[0]) - len(route[1]),
+        )
+
+    def _methods(self, request: Request) -> Mapping[str, Handler] | None:
+        return self._routes.get(request.path) or self._methods_with_placeholder(request)
+
+    def _handler(self, request: Request, methods: Mapping[str, Handler] | None) -> Handler:
         if methods is None:
             raise GatewayError(
                 404,

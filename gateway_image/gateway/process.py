@@ -29,6 +29,8 @@ from gateway.structured_log import StructuredLog
 from gateway.workers import Worker
 
 _RESTART_SECONDS = 1
+# What is seldom asked for is loaded when the first answers have been given.
+_FIRST_ANSWERS_SECONDS = 1
 # How long the last rows may take to reach the ledger: within the 120 s that ECS gives, after draining.
 _LEDGER_SECONDS = 5
 
@@ -72,14 +74,17 @@ async def _serve(parts: Parts, log: StructuredLog, shutdown: Shutdown, worker: W
             collection = partial(serve_beside, MetricsPage(metrics.registry), metrics_listener)
             keep_collections_short()
             application = Application(
-                routes,
+                routes.first,
                 log,
                 metrics,
                 running,
+                later=routes.later,
                 account_for=partial(_account_for, parts),
                 forwarded_hops=settings.forwarded_hops,
             )
-            async with _in_background(log, service.follow_catalog, shedding.watch, collection):
+            load_rest = partial(_after, _FIRST_ANSWERS_SECONDS, application.load_rest)
+            beside = (service.follow_catalog, shedding.watch, collection, load_rest)
+            async with _in_background(log, *beside):
                 log.write("info", "serving", environment=settings.environment, port=settings.port)
                 await serve(
                     application,
@@ -97,6 +102,11 @@ def _account_for(parts: Parts, record: RequestRecord) -> None:
     row = row_of(record, own_account=parts.settings.account_id)
     if row is not None:
         parts.ledger.record(row)
+
+
+async def _after(seconds: float, work: Work) -> None:
+    await asyncio.sleep(seconds)
+    await work()
 
 
 def _listeners(settings: Settings, worker: Worker | None) -> tuple[socket.socket, socket.socket]:

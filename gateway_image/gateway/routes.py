@@ -1,8 +1,10 @@
 """Which path is answered by what."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 from gateway import openapi
-from gateway.admin.parts import AdminParts
-from gateway.admin.routes import admin_routes
 from gateway.application import Routes
 from gateway.chat_completions import ChatCompletions
 from gateway.embeddings import Embeddings
@@ -15,8 +17,15 @@ from gateway.parts import Parts
 from gateway.responses import Responses
 
 
-def all_routes(parts: Parts, shedding: LoadShedding, health: Health) -> Routes:
-    """Every path with its methods and their handlers."""
+class AllRoutes(NamedTuple):
+    """Every path with its methods and their handlers: `first` those of models, `later` loads the others."""
+
+    first: Routes
+    later: Callable[[], Routes]
+
+
+def all_routes(parts: Parts, shedding: LoadShedding, health: Health) -> AllRoutes:
+    """Which path is answered by what."""
     settings, answering = parts.settings, parts.service.answering
     intake = Intake(
         parts.identity,
@@ -27,7 +36,7 @@ def all_routes(parts: Parts, shedding: LoadShedding, health: Health) -> Routes:
     )
     chat, embeddings = ChatCompletions(intake, answering), Embeddings(intake, answering)
     messages, models = Messages(intake, answering), Models(intake, answering)
-    return {
+    first: Routes = {
         "/v1/chat/completions": {"POST": chat.create},
         "/openai/deployments/{model}/chat/completions": {"POST": chat.create},
         "/v1/embeddings": {"POST": embeddings.create},
@@ -40,13 +49,17 @@ def all_routes(parts: Parts, shedding: LoadShedding, health: Health) -> Routes:
         "/openapi.json": {"GET": openapi.describe},
         "/health/live": {"GET": health.live},
         "/health/ready": {"GET": health.ready},
-        **admin_routes(_admin_parts(parts, intake)),
     }
+    return AllRoutes(first, partial(_routes_of_admins, parts, intake))
 
 
-def _admin_parts(parts: Parts, intake: Intake) -> AdminParts:
+def _routes_of_admins(parts: Parts, intake: Intake) -> Routes:
+    # The shapes of the admin API take as long to load as half of the gateway.
+    from gateway.admin.parts import AdminParts
+    from gateway.admin.routes import admin_routes
+
     service = parts.service
-    return AdminParts(
+    admin_parts = AdminParts(
         identify=intake.identify,
         database=parts.database,
         counters=service.admission,
@@ -55,3 +68,4 @@ def _admin_parts(parts: Parts, intake: Intake) -> AdminParts:
         bootstrap_callers=parts.identity.bootstrap_callers,
         key_hashing_secret=parts.settings.key_hashing_secret.get_secret_value().encode(),
     )
+    return admin_routes(admin_parts)

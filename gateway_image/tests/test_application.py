@@ -3,12 +3,13 @@
 import asyncio
 import io
 import json
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
 
-from gateway.application import Application
+from gateway.application import Application, Routes
 from gateway.errors import invalid_request
 from gateway.metrics import Metrics
 from gateway.request import CONNECTION, Request
@@ -123,6 +124,26 @@ async def test_what_is_not_there(output: io.BytesIO) -> None:
     wrong = await Caller("DELETE", "/thing").call(app)
     assert (wrong.status, wrong.headers["allow"]) == (405, "GET, POST")
     assert wrong.error["type"] == "invalid_request_error"
+
+
+async def test_routes_that_come_later_are_loaded_once_by_whoever_asks_first(output: io.BytesIO) -> None:
+    loaded: list[str] = []
+
+    def later() -> Routes:
+        loaded.append(threading.current_thread().name)
+        return {"/later": {"POST": echo}, "/later/{name}": {"POST": echo}}
+
+    routes = {"/thing": {"POST": echo}}
+    app = Application(routes, StructuredLog(output, "info"), Metrics(), set(), later=later)
+    assert (await Caller("POST", "/thing", b"{}").call(app)).status == 200
+    assert loaded == []
+    paths = ("/later", "/later/one", "/later")
+    callers = await asyncio.gather(*(Caller("POST", path, b"{}").call(app) for path in paths))
+    assert [caller.status for caller in callers] == [200, 200, 200]
+    await app.load_rest()
+    assert len(loaded) == 1
+    assert loaded[0] != threading.main_thread().name
+    assert "/later" in (await Caller("GET", "/nothing").call(app)).error["message"]
 
 
 async def test_a_body_that_is_not_json_by_its_type(output: io.BytesIO) -> None:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -40,3 +42,10 @@ def test_secrets_leave_the_environment(
     assert seen["GATEWAY_CACHE_HOST"] == "cache"
     for secret in (key, "password-of", "hashing-secret"):
         assert secret not in str(seen)
+
+
+def test_what_the_first_answer_does_not_need_is_not_loaded_before_it() -> None:
+    late = ("jwt", "cryptography", "gateway.admin", "sqlalchemy", "alembic", "botocore")
+    code = f"import sys, gateway.__main__; print([name for name in {late} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

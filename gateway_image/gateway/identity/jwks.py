@@ -5,16 +5,17 @@ import math
 import random
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import jwt.algorithms
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.http_client import HttpClient, HttpError
 from gateway.identity.issuers import Issuer, is_safe_url
 from gateway.structured_log import StructuredLog
+
+if TYPE_CHECKING:
+    from gateway.identity.signatures import VerificationKey
 
 _CONNECT_SECONDS = 2
 _FETCH_SECONDS = 5
@@ -23,8 +24,6 @@ _RETRY_SECONDS = 15
 # Tokens with made-up key IDs must not make the gateway ask the issuer all the time.
 UNKNOWN_KEY_SECONDS = 10
 _DOCUMENT_BYTES = 256 * 1024
-_KEYS = 100
-_SMALLEST_RSA_BITS = 2048
 
 
 class KeysUnavailableError(Exception):
@@ -35,35 +34,12 @@ class KeysUnavailableError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-class VerificationKey(NamedTuple):
-    """A public key, and the algorithms it may be used with."""
-
-    key: RSAPublicKey | EllipticCurvePublicKey
-    algorithms: frozenset[str]
-
-
-class _Jwk(msgspec.Struct):
-    kty: str
-    kid: str | None = None
-    use: str | None = None
-    alg: str | None = None
-    crv: str | None = None
-    n: str | None = None
-    e: str | None = None
-    x: str | None = None
-    y: str | None = None
-
-
-class _Jwks(msgspec.Struct):
-    keys: list[msgspec.Raw]
-
-
 class _Discovery(msgspec.Struct):
     issuer: str
     jwks_uri: str
 
 
-class _DocumentError(Exception):
+class DocumentError(Exception):
     """What was fetched is of no use; the message says why."""
 
 
@@ -90,11 +66,11 @@ class IssuerKeys:
         self._fetching: asyncio.Task[None] | None = None
         self.generation = 0
 
-    def known(self, key_id: str) -> VerificationKey | None:
+    def known(self, key_id: str) -> "VerificationKey | None":
         """Return a key at once, None if it is not among the latest ones."""
         return self._keys.get(key_id)
 
-    async def find(self, key_id: str) -> VerificationKey | None:
+    async def find(self, key_id: str) -> "VerificationKey | None":
         """Return a key, None if the issuer has none of that ID; it is asked about one that is new.
 
         All who wait share one question, and there is none within `UNKNOWN_KEY_SECONDS` of the one before.
@@ -135,10 +111,13 @@ class IssuerKeys:
     async def _refresh(self) -> None:
         try:
             async with asyncio.timeout(_FETCH_SECONDS):
-                keys = _read_keys(await self._fetch(await self._url()), self._issuer)
+                document = await self._fetch(await self._url())
+                # What reads keys takes 0.1 s and more to load: beside the requests, and only for issuers.
+                signatures = await asyncio.to_thread(_load_signatures)
+                keys = signatures.read_keys(document, self._issuer)
         except TimeoutError:
             self._failed(f"no answer within {_FETCH_SECONDS} s")
-        except (HttpError, _DocumentError) as error:
+        except (HttpError, DocumentError) as error:
             self._failed(str(error))
         else:
             self._problem = None
@@ -158,13 +137,13 @@ class IssuerKeys:
         try:
             found = msgspec.json.decode(await self._fetch(self._issuer.discovery_url), type=_Discovery)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise _DocumentError("the discovery document cannot be read") from None
+            raise DocumentError("the discovery document cannot be read") from None
         if found.issuer not in self._issuer.names:
-            raise _DocumentError("the discovery document is another issuer's")
+            raise DocumentError("the discovery document is another issuer's")
         if not is_safe_url(found.jwks_uri) or (
             self._issuer.issuer.startswith("https:") and not found.jwks_uri.startswith("https:")
         ):
-            raise _DocumentError("the discovery document's jwks_uri is not an https URL")
+            raise DocumentError("the discovery document's jwks_uri is not an https URL")
         return found.jwks_uri
 
     async def _fetch(self, url: str) -> bytes:
@@ -179,51 +158,15 @@ class IssuerKeys:
             seconds=_FETCH_SECONDS,
         ) as response:
             if response.status != 200:
-                raise _DocumentError(f"status {response.status} from {url}")
+                raise DocumentError(f"status {response.status} from {url}")
             while chunk := await response.read_chunk():
                 body += chunk
                 if len(body) > _DOCUMENT_BYTES:
-                    raise _DocumentError(f"more than {_DOCUMENT_BYTES} bytes from {url}")
+                    raise DocumentError(f"more than {_DOCUMENT_BYTES} bytes from {url}")
         return body
 
 
-def _read_keys(document: bytes, issuer: Issuer) -> dict[str, VerificationKey]:
-    try:
-        found = msgspec.json.decode(document, type=_Jwks).keys[:_KEYS]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise _DocumentError("the keys cannot be read") from None
-    keys: dict[str, VerificationKey] = {}
-    for raw in found:
-        try:
-            jwk = msgspec.json.decode(raw, type=_Jwk)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        if jwk.kid and (key := _read_key(jwk, issuer)) is not None:
-            keys[jwk.kid] = key
-    if not keys:
-        raise _DocumentError("none of the keys can be used")
-    return keys
+def _load_signatures() -> ModuleType:
+    from gateway.identity import signatures
 
-
-def _read_key(jwk: _Jwk, issuer: Issuer) -> VerificationKey | None:
-    """A key that may verify the issuer's signatures; None for any other, such as one for encryption."""
-    members = {name: value for name, value in msgspec.to_builtins(jwk).items() if value is not None}
-    key: object = None
-    usable: frozenset[str] = frozenset()
-    try:
-        if jwk.kty == "RSA":
-            key, usable = jwt.algorithms.RSAAlgorithm.from_jwk(members), frozenset({"RS256", "PS256"})
-        elif jwk.kty == "EC":
-            key, usable = jwt.algorithms.ECAlgorithm.from_jwk(members), frozenset({"ES256"})
-    except (jwt.InvalidKeyError, ValueError):
-        return None
-    algorithms = usable & frozenset(issuer.algorithms)
-    if jwk.alg is not None:
-        algorithms &= {jwk.alg}
-    if not algorithms or jwk.use not in (None, "sig"):
-        return None
-    if isinstance(key, RSAPublicKey) and key.key_size >= _SMALLEST_RSA_BITS:
-        return VerificationKey(key, algorithms)
-    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
-        return VerificationKey(key, algorithms)
-    return None
+    return signatures
