@@ -51,20 +51,23 @@ synth-%: install
 
 .PHONY: test lint types test-container
 test: install lint ## Everything that CI runs without root
-	@$(MAKE) -j3 types test-gateway test-platform
+	@$(MAKE) -j5 types test-gateway test-fleets test-platform test-system
 
-# The gateway's tests and all others, side by side with the check of types. What fails runs once more, alone: what
-# passes then is unstable and has to be mended, what fails again is broken.
-RERUN := echo "Once more, alone:" >&2 && pytest -q --last-failed --last-failed-no-failures=none
+# Four parts side by side with the check of types: those with whole processes and deployments wait more than they
+# compute. What fails runs once more, alone: what passes then is unstable and has to be mended, what fails again is
+# broken.
+FLEETS := $(addprefix gateway_image/tests/,directory identity integration ledger migrations)
+SYSTEM := $(addprefix tests/,limits resilience security system)
+PYTEST = pytest -q -o cache_dir=.pytest_cache/$@
+RERUN = { [ $$? -eq 1 ] && echo "Once more, alone:" >&2 && $(PYTEST) --last-failed --last-failed-no-failures=none
 
-.PHONY: test-gateway test-platform
-test-gateway: install
-	@pytest -q -o cache_dir=.pytest_cache/gateway gateway_image/tests \
-	  || { [ $$? -eq 1 ] && $(RERUN) -o cache_dir=.pytest_cache/gateway gateway_image/tests; }
-
-test-platform: install
-	@pytest -q -o cache_dir=.pytest_cache/platform --ignore tests/container tests \
-	  || { [ $$? -eq 1 ] && $(RERUN) -o cache_dir=.pytest_cache/platform --ignore tests/container tests; }
+.PHONY: test-gateway test-fleets test-platform test-system
+test-gateway: TESTS = $(addprefix --ignore ,$(FLEETS)) gateway_image/tests
+test-fleets: TESTS = $(FLEETS)
+test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM)) tests
+test-system: TESTS = $(SYSTEM)
+test-gateway test-fleets test-platform test-system: install
+	@$(PYTEST) $(TESTS) || $(RERUN) $(TESTS); }
 
 lint: install ## Style and common mistakes
 	@ruff check

@@ -9,10 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A stack of the assembly, and the account that it is for."""
+    """A stack of the assembly, and where it is deployed."""
 
     name: str
     account: str
+    region: str
     construct_path: str
     template: dict[str, Any]
 
@@ -36,7 +37,8 @@ def read_stacks(directory: Path) -> list[Stack]:
     return [
         Stack(
             name=artifact["properties"]["stackName"],
-            account=artifact["environment"].removeprefix("aws://").partition("/")[0],
+            account=artifact["environment"].split("/")[2],
+            region=artifact["environment"].split("/")[3],
             construct_path=artifact["displayName"],
             template=_json(folder / artifact["properties"]["templateFile"]),
         )

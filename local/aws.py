@@ -13,10 +13,14 @@ from local.options import Options
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
-def environment(options: Options, region: str) -> dict[str, str]:
-    """Variables that point any AWS SDK at the emulator and at no file of the user's."""
+def environment(options: Options, region: str, account: str | None = None) -> dict[str, str]:
+    """Variables that point any AWS SDK at the emulator and at no file of the user's.
+
+    account: another than the emulator's own, which takes a key of this name for that account's root.
+    """
     return {
         **_CREDENTIALS,
+        **({} if account is None else {"AWS_ACCESS_KEY_ID": account}),
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL": options.url("emulator"),
         "AWS_CONFIG_FILE": os.devnull,

@@ -10,7 +10,6 @@ from local import assembly, aws
 from local.errors import LocalError
 from local.options import ROOT, Options
 from local.processes import basic_environment
-from stacks.config.load import load_environment
 
 Say = Callable[[str], None]
 
@@ -30,10 +29,13 @@ def synthesize(options: Options, say: Say) -> None:
     cdk_cli(options, "synth", arguments, {}, say)
 
 
-def bootstrap(options: Options, account: str, region: str, say: Say) -> None:
-    """Prepare the emulator's account for deployments, as in AWS."""
-    arguments = ["bootstrap", f"aws://{account}/{region}", "--app", str(options.assembly)]
-    cdk_cli(options, "bootstrap", arguments, aws.environment(options, region), say)
+def bootstrap(options: Options, say: Say) -> None:
+    """Prepare every account and region of the assembly for deployments, as in AWS."""
+    places = {(stack.account, stack.region) for stack in assembly.read_stacks(options.assembly)}
+    for account, region in sorted(places):
+        arguments = ["bootstrap", f"aws://{account}/{region}", "--app", str(options.assembly)]
+        environ = aws.environment(options, region, account)
+        cdk_cli(options, f"bootstrap-{account}-{region}", arguments, environ, say)
 
 
 def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> None:
@@ -44,9 +46,8 @@ def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> No
 
 
 def deploy_all(options: Options, region: str, say: Say) -> list[assembly.Stack]:
-    """Deploy the account's stacks: the image repositories first, then what finds its image there."""
-    account = load_environment(options.environment).account
-    stacks = [stack for stack in assembly.read_stacks(options.assembly) if stack.account == account]
+    """Deploy every stack: the image repositories first, then what finds its image there."""
+    stacks = assembly.read_stacks(options.assembly)
     images = assembly.read_images(options.assembly)
     repositories = {image.repository for image in images}
     holders = [stack.construct_path for stack in stacks if repositories & set(_repositories(stack))]

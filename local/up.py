@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from local.gateway import gateway_environment, start_bedrock, start_gateway
 from local.key_hashing import keep_key_hashing_secret
 from local.migrations import start_migrations
 from local.options import Options
+from local.passwords import Passwords
 from local.postgres import start_postgres
 from local.preflight import check
 from local.processes import Children, death_notice, record
@@ -73,28 +73,26 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
     with progress.step("Start the AWS emulator"):
         emulator = start_emulator(children, options, environment)
     with progress.step("Bootstrap the account with the CDK CLI") as say:
-        bootstrap(options, environment.account, region, say)
+        bootstrap(options, say)
     with progress.step("Start PostgreSQL"):
         start_postgres(children, options)
-    database_password = secrets.token_urlsafe()
+    passwords = Passwords()
     with (
         progress.step("Deploy every stack with the CDK CLI and migrate (the image is not built here)") as say,
-        running_tasks(options, region, lambda task: start_migrations(options, task, database_password)),
+        running_tasks(options, region, lambda task: start_migrations(options, task, passwords)),
     ):
         stacks = deploy_all(options, region, say)
     enforce_iam(emulator)
     task = keep_key_hashing_secret(options, region, read_task(options, region, stacks))
     variables = {**task.environment, **task.secrets}
     with progress.step("Start Valkey"):
-        user = Credentials(
-            username=variables[variable("cache_username")], password=variables[variable("cache_password")]
-        )
+        user = Credentials(username=variables[variable("cache_username")], password=passwords.cache)
         start_valkey(children, options, user, read_access_string(options, region, user.username))
     with progress.step("Start the Bedrock simulator"):
         start_bedrock(children, options)
     credentials = stack.enter_context(serve_task_credentials(options, region, task.role))
     addresses = mapped_addresses(task, options, credentials.url)
-    environ = gateway_environment(task, addresses, credentials, region, database_password)
+    environ = gateway_environment(task, addresses, credentials, region, passwords)
     with progress.step("Start the gateway from the deployed task definition"):
         start_gateway(children, options, environ)
     api_key = next(iter(json.loads(variables[variable("api_keys")]).values()))

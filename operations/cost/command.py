@@ -142,7 +142,7 @@ def _assumptions(found: list[Estimate], prices: Prices, traffic: Traffic) -> Sho
             f"{traffic.requests:,} requests of {traffic.request_kb:g} kB, "
             f"answers of {traffic.answer_kb:g} kB, "
             f"{traffic.log_kb:g} kB of logs for each, {traffic.people} people, "
-            f"{traffic.nat_gb:g} GB through NAT"
+            f"{traffic.nat_gb:g} GB through NAT, {traffic.backup_gb:g} GB of backups"
         ),
         note(_NOT_INCLUDED),
         note(f"nobody has judged what these cost: {', '.join(unpriced)}") if unpriced else None,

@@ -45,7 +45,7 @@ def uses(resource: Resource, around: Surroundings) -> Iterator[Use]:
 
 def is_known(resource_type: str) -> bool:
     """Whether it was decided what a type of resource costs."""
-    return resource_type in _RULES or resource_type in FREE or resource_type.startswith("Custom::")
+    return resource_type in _RULES or resource_type.startswith(FREE)
 
 
 def _nat_gateway(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
@@ -139,11 +139,16 @@ def _one(item: str) -> Rule:
     return rule
 
 
+def _backups(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
+    yield Use(item="backup_gb", amount=around.traffic.backup_gb)
+
+
 def _images(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
     yield Use(item="ecr_gb", amount=around.traffic.image_gb)
 
 
 _RULES: Mapping[str, Rule] = {
+    "AWS::Backup::BackupVault": _backups,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::Cognito::UserPool": _user_pool,
     "AWS::EC2::EIP": _address,
@@ -159,9 +164,40 @@ _RULES: Mapping[str, Rule] = {
     "AWS::WAFv2::WebACL": _web_acl,
 }
 # These cost nothing by themselves, or so little at this size that no choice depends on it: cents for calls,
-# objects, messages and functions' milliseconds.
-FREE = frozenset(
-    {
-        "AWS::AppConfig::Application",
-    }
+# objects, messages and functions' milliseconds. What ends in :: stands for all of a service.
+FREE = (
+    "AWS::AppConfig::",
+    "AWS::ApplicationAutoScaling::",
+    "AWS::Backup::BackupPlan",
+    "AWS::Backup::BackupSelection",
+    "AWS::Bedrock::",
+    "AWS::CertificateManager::",
+    "AWS::CloudTrail::",
+    "AWS::Cognito::",
+    "AWS::EC2::EgressOnlyInternetGateway",
+    "AWS::EC2::FlowLog",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::Route",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::VPC",
+    "AWS::ECR::",
+    "AWS::ECS::",
+    "AWS::ElastiCache::",
+    "AWS::ElasticLoadBalancingV2::",
+    "AWS::Events::",
+    "AWS::IAM::",
+    "AWS::KMS::Alias",
+    "AWS::Lambda::",
+    "AWS::Logs::",
+    "AWS::RDS::DBParameterGroup",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::Route53::",
+    "AWS::S3::",
+    "AWS::SES::",
+    "AWS::SNS::",
+    "AWS::SecretsManager::",
+    "AWS::Signer::",
+    "AWS::WAFv2::",
+    "Custom::",
 )

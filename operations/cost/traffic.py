@@ -17,6 +17,7 @@ class Traffic:
     people: int = 50
     image_gb: float = 1.0
     nat_gb: float = 20.0
+    backup_gb: float = 50.0
 
     @property
     def in_gb(self) -> float:

@@ -16,7 +16,7 @@ from operations.errors import WrongUsageError
 from tests.operations.conftest import Run
 
 PRICES = read_prices()
-QUIET = Traffic(requests=0, people=0, image_gb=0, nat_gb=0)
+QUIET = Traffic(requests=0, people=0, image_gb=0, nat_gb=0, backup_gb=0)
 HOURS = 730
 
 
@@ -95,15 +95,12 @@ def test_every_price_has_a_source_and_is_used_by_a_rule() -> None:
         assert item.usd > 0, name
 
 
-@pytest.fixture(scope="module")
-def dev(synthesized: Callable[[str], Path]) -> dict[str, Stack]:
-    return read_stacks(synthesized("dev"))
-
-
-def test_every_type_of_resource_of_the_platform_was_judged(dev: dict[str, Stack]) -> None:
-    found = estimate(dev, PRICES, Traffic())
-    assert found.unpriced == ()
-    assert found.usd > 100
+def test_every_type_of_resource_of_production_was_judged(synthesized: Callable[[str], Path]) -> None:
+    production, dev = (
+        estimate(read_stacks(synthesized(name)), PRICES, Traffic()) for name in ("prod", "dev")
+    )
+    assert production.unpriced == dev.unpriced == ()
+    assert production.usd > dev.usd > 100
 
 
 def test_the_command_shows_a_table_and_its_assumptions_or_json(

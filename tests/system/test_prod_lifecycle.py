@@ -86,7 +86,7 @@ class Production:
 
     @property
     def stacks(self) -> list[Stack]:
-        return [stack for stack in read_stacks(self.options.assembly) if stack.account == CONFIG.account]
+        return read_stacks(self.options.assembly)
 
     def status(self) -> dict[str, str]:
         deployed = self.client("cloudformation").describe_stacks()["Stacks"]
@@ -114,7 +114,7 @@ def production(free_ports: Callable[[int], list[int]]) -> Iterator[Production]:
             start_emulator(children, options, CONFIG)
             deployed = Production(options, Migrations())
             deployed.synthesize()
-            bootstrap(options, CONFIG.account, CONFIG.region, lambda _: None)
+            bootstrap(options, lambda _: None)
             deployed.deploy()
             yield deployed
     finally:
