@@ -10,6 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
+from gatehouse.findings import acknowledge_role_policies
 from stacks.config.load import ConfigError, load_configuration
 from stacks.platform import Platform
 
@@ -33,6 +34,7 @@ def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None
     environment = app.node.try_get_context("environment") or DEFAULT_ENVIRONMENT
     config, catalog = load_configuration(environment)
     Platform(app, config=config, catalog=catalog)
+    acknowledge_role_policies(app)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
     return app
 

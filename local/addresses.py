@@ -23,13 +23,14 @@ def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list
     ports = {name: str(port) for name, port in options.ports.items()}
     listen = "loopback, not a task's interface"
     no_tls = "loopback, no certificate"
-    no_iam = "only RDS knows IAM"
+    no_iam = "only AWS knows IAM"
     settings = [
         ("host", "127.0.0.1", listen),
         ("port", ports["gateway"], listen),
         ("cache_host", "127.0.0.1", "Valkey for ElastiCache"),
         ("cache_port", ports["cache"], "Valkey for ElastiCache"),
         ("cache_tls", "false", no_tls),
+        ("cache_authentication", "password", no_iam),
         ("database_host", "127.0.0.1", "PostgreSQL for RDS"),
         ("database_port", ports["database"], "PostgreSQL for RDS"),
         ("database_tls", "false", no_tls),

@@ -36,9 +36,12 @@ def forget_caller(environ: MutableMapping[str, str]) -> None:
     environ["AWS_CONFIG_FILE"] = environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
-def client(service: str, options: Options, region: str, *, role: str | None = None) -> Any:
-    """A boto3 client of the emulator, as the account's root or as a role (an ARN)."""
-    key, secret, token = _session(options, region, role) if role else (*_CREDENTIALS.values(), None)
+def client(
+    service: str, options: Options, region: str, *, role: str | None = None, account: str | None = None
+) -> Any:
+    """A boto3 client of the emulator: as a role (an ARN), or as the root of its account or of another."""
+    root = (account or _CREDENTIALS["AWS_ACCESS_KEY_ID"], _CREDENTIALS["AWS_SECRET_ACCESS_KEY"], None)
+    key, secret, token = _session(options, region, role) if role else root
     return boto3.client(
         service,
         region_name=region,

@@ -6,6 +6,7 @@ import sys
 from gateway.settings import variable
 from local.addresses import Mapped
 from local.options import ROOT, Options
+from local.passwords import Passwords
 from local.processes import Child, Children, basic_environment, wait_until
 from local.ready import get
 from local.task import Task
@@ -28,11 +29,11 @@ def gateway_environment(
     mapped: list[Mapped],
     credentials: CredentialsEndpoint,
     region: str,
-    database_password: str,
+    passwords: Passwords,
 ) -> dict[str, str]:
     """Exactly what the deployed task gets, but for the mapped addresses, plus what ECS itself adds.
 
-    The password stands in for the tokens with which the deployed task signs in to its database.
+    The passwords stand in for the tokens with which the deployed task signs in to its database and cache.
     """
     basics = {name: value for name, value in basic_environment().items() if name in ("PATH", "LANG")}
     from_ecs = {"AWS_REGION": region, "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token}
@@ -42,7 +43,8 @@ def gateway_environment(
         **task.environment,
         **task.secrets,
         **{row.variable: row.local for row in mapped},
-        variable("database_password"): database_password,
+        variable("database_password"): passwords.serving,
+        variable("cache_password"): passwords.cache,
     }
 
 

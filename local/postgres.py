@@ -1,4 +1,4 @@
-"""PostgreSQL in place of the deployed RDS database: same database, same user, same password, no TLS."""
+"""PostgreSQL in place of the deployed RDS database: same database, same users, no TLS."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ def start_postgres(children: Children, options: Options) -> Child:
 
 
 def grant(options: Options, database: str, user: Credentials) -> None:
-    """Create the deployed database and its owner, or give the last run's owner the password deployed now."""
+    """Create the deployed database and its owner, or give the last run's owner the password of this one."""
     asyncio.run(_grant(options, database, user))
 
 

@@ -44,10 +44,10 @@ def read_task(options: Options, region: str, stacks: list[Stack]) -> Task:
 
 
 def read_definition(options: Options, region: str, arn: str) -> Task:
-    """Read a task definition of one container, its secrets resolved as ECS does."""
+    """Read the container that a task is for, its secrets resolved as ECS does; the others serve it."""
     ecs = aws.client("ecs", options, region)
     definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-    (container,) = definition["containerDefinitions"]
+    (container,) = (c for c in definition["containerDefinitions"] if c.get("essential", True))
     secrets_manager = aws.client("secretsmanager", options, region, role=definition["executionRoleArn"])
     return Task(
         definition=definition["taskDefinitionArn"],
@@ -58,9 +58,9 @@ def read_definition(options: Options, region: str, arn: str) -> Task:
         environment={variable["name"]: variable["value"] for variable in container["environment"]},
         secrets={
             secret["name"]: secret_value(secrets_manager, secret["valueFrom"])
-            for secret in container["secrets"]
+            for secret in container.get("secrets", [])
         },
-        secret_sources={secret["name"]: secret["valueFrom"] for secret in container["secrets"]},
+        secret_sources={secret["name"]: secret["valueFrom"] for secret in container.get("secrets", [])},
     )
 
 

@@ -1,4 +1,4 @@
-"""Valkey in place of the deployed ElastiCache: same user, same password, same access string, no TLS."""
+"""Valkey in place of the deployed ElastiCache: same user, same access string, no TLS."""
 
 import hashlib
 

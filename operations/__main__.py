@@ -5,15 +5,20 @@ import sys
 
 import click
 
+from operations.accounts import accounts
 from operations.audit import audit
 from operations.catalog import deployments, models
 from operations.commands import Group
 from operations.completion import COMPLETE_VARIABLE, PROGRAM, completion
+from operations.compliance.command import compliance
+from operations.cost.command import cost
 from operations.errors import INTERRUPTED
 from operations.keys import keys
 from operations.limits import limits
 from operations.projects import projects
+from operations.provider_keys import provider_keys
 from operations.roles import roles
+from operations.stacks import stacks
 from operations.usage import usage
 
 _EPILOG = """\
@@ -57,7 +62,22 @@ def gatehouse() -> None:
     """Run a Gatehouse gateway: its projects, API keys, limits and usage."""
 
 
-for command in (projects, keys, roles, limits, usage, models, deployments, audit, completion):
+for command in (
+    projects,
+    keys,
+    roles,
+    limits,
+    usage,
+    models,
+    deployments,
+    audit,
+    accounts,
+    provider_keys,
+    stacks,
+    cost,
+    compliance,
+    completion,
+):
     gatehouse.add_command(command)
 
 

@@ -75,19 +75,35 @@ def shared_options() -> list[click.Option]:
             type=click.Path(path_type=Path, dir_okay=False),
             help="Trust only these certificate authorities (PEM).",
         ),
-        click.Option(
-            ["--json", "as_json"], **kept, is_flag=True, help="Print JSON for programs, not tables."
-        ),
+        json_option(),
     ]
 
 
-class Command(click.Command):
-    """A command with the shared options; its help ends with examples."""
+def json_option() -> click.Option:
+    """The only one of the shared options that commands have which ask no gateway."""
+    return click.Option(
+        ["--json", "as_json"],
+        callback=_keep,
+        expose_value=False,
+        is_flag=True,
+        help="Print JSON for programs, not tables.",
+    )
 
-    def __init__(self, *args: Any, examples: str, shared: bool = True, **kwargs: Any) -> None:
+
+class Command(click.Command):
+    """A command with the shared options; its help ends with examples.
+
+    asks_gateway: whether it has more of them than --json.
+    """
+
+    def __init__(
+        self, *args: Any, examples: str, shared: bool = True, asks_gateway: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._examples = examples
-        self._shared = shared_options() if shared else []
+        self._shared: list[click.Option] = []
+        if shared:
+            self._shared = shared_options() if asks_gateway else [json_option()]
         self.params.extend(self._shared)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

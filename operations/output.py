@@ -26,6 +26,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STYLES = {
     "active": "green",
     "available": "green",
+    "ok": "green",
+    "failed": "red",
     "revoked": "red",
     "expired": "yellow",
     "archived": "yellow",

@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def assembly_of(environment: str, folder: Path | None = None) -> Iterator[Path]:
+def assembly_of(environment: str, folder: Path | None = None, *, validate: bool = False) -> Iterator[Path]:
     """Give the cloud assembly in `folder`, or else one that is synthesized now and removed afterwards.
 
+    validate: whether its report holds what CloudFormation itself would find, which takes some seconds more.
     Raises WrongUsageError where there is no assembly, or with what is wrong with the configuration.
     """
     if folder is not None:
@@ -33,11 +34,11 @@ def assembly_of(environment: str, folder: Path | None = None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="gatehouse-") as directory:
         click.echo(f"Synthesizing {environment} ...", err=True)
-        _synthesize(environment, directory)
+        _synthesize(environment, directory, validate=validate)
         yield Path(directory)
 
 
-def _synthesize(environment: str, directory: str) -> None:
+def _synthesize(environment: str, directory: str, *, validate: bool) -> None:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # What the templates hold is asked here, not whether they may be deployed.
     context |= {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
@@ -48,7 +49,7 @@ def _synthesize(environment: str, directory: str) -> None:
             **os.environ,
             "CDK_OUTDIR": directory,
             "CDK_CONTEXT_JSON": json.dumps(context),
-            "CDK_VALIDATION": "false",
+            "CDK_VALIDATION": str(validate).lower(),
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         },
         capture_output=True,

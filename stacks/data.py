@@ -4,11 +4,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from gatehouse import names
+from gatehouse import alarms, names
 from gatehouse.bootstrap_keys import BootstrapKeys
-from gatehouse.cache import Cache
+from gatehouse.cache import ACCESS, ACCESS_TO_ALL_KEYS, Cache
+from gatehouse.cache_alarms import CacheAlarms
 from gatehouse.container_settings import default_port
 from gatehouse.database import Database
+from gatehouse.database_alarms import DatabaseAlarms
 from gatehouse.key_hashing_secret import KeyHashingSecret
 from gatehouse.network import Network
 from gatehouse.object_store import LogBucket, ObjectStore
@@ -49,6 +51,7 @@ class DataStack(cdk.Stack):
             storage_limit_gib=config.database.storage_limit_gib,
             multi_az=config.database.multi_az,
             backup_retention=cdk.Duration.days(config.database.backup_days),
+            in_backup_plan=config.backup.enabled,
             deletion_protection=config.database.deletion_protection,
             removal_policy=policy,
         )
@@ -59,11 +62,16 @@ class DataStack(cdk.Stack):
             subnets=network.data_subnets,
             security_group=security_groups.cache,
             encryption_key=data_key,
+            log_key=log_key,
+            log_retention=log_retention(config),
             user_id=names.cache_user(config.name),
             node_type=config.cache.node_type,
             replicas=config.cache.replicas,
+            access=ACCESS if config.image.profile == "gatehouse" else ACCESS_TO_ALL_KEYS,
             port=default_port("cache_port"),
+            removal_policy=policy,
         )
+        self._create_alarms(config)
         self.bootstrap_keys = BootstrapKeys(
             self, "BootstrapKeys", encryption_key=data_key, removal_policy=policy
         )
@@ -71,8 +79,20 @@ class DataStack(cdk.Stack):
             self, "KeyHashing", encryption_key=data_key, removal_policy=policy
         )
         logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
-        objects = ObjectStore(
+        self.objects = ObjectStore(
             self, "ObjectStore", encryption_key=data_key, access_logs=logs.bucket, removal_policy=policy
         )
         cdk.CfnOutput(self, "BootstrapKeysSecretArn", value=self.bootstrap_keys.secret.secret_arn)
-        cdk.CfnOutput(self, "ObjectStoreBucketName", value=objects.bucket.bucket_name)
+        cdk.CfnOutput(self, "ObjectStoreBucketName", value=self.objects.bucket.bucket_name)
+
+    def _create_alarms(self, config: Environment) -> None:
+        topic_arn = alarms.topic_arn(self, names.alarm_topic(config.name))
+        DatabaseAlarms(
+            self,
+            "DatabaseAlarms",
+            instance=self.database.instance,
+            memory_gib=config.database.memory_gib,
+            storage_gib=config.database.storage_gib,
+            topic_arn=topic_arn,
+        )
+        CacheAlarms(self, "CacheAlarms", nodes=self.cache.nodes, topic_arn=topic_arn)

@@ -1,6 +1,7 @@
 """The Edge stack."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
@@ -12,7 +13,10 @@ from gatehouse.object_store import LogBucket
 from gatehouse.public_domain import PublicDomain
 from gatehouse.security_groups import SecurityGroups
 from gatehouse.web_acl import WebAcl
+from gatehouse.web_acl_policy import WebAclPolicy
+from stacks.config.firewall import Firewall
 from stacks.config.model import Environment
+from stacks.free_text_paths import free_text_path_prefixes
 from stacks.lifetimes import log_retention, removal_policy
 
 
@@ -33,30 +37,60 @@ class EdgeStack(cdk.Stack):
         zone = route53.HostedZone.from_hosted_zone_attributes(
             self, "Zone", hosted_zone_id=config.edge.hosted_zone_id, zone_name=config.edge.hosted_zone_name
         )
-        domain = PublicDomain(self, "Domain", domain_name=config.edge.domain_name, hosted_zone=zone)
+        domain = PublicDomain(
+            self,
+            "Domain",
+            domain_name=config.edge.domain_name,
+            regional_name=names.regional_domain(config.edge.domain_name, config.region),
+            hosted_zone=zone,
+            certificate=self._existing_certificate(config),
+        )
         logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
+        internet_facing = config.edge.scheme == "internet-facing"
+        dual_stack = network.has_ipv6 and config.edge.admits_ipv6
         edge = LoadBalancer(
             self,
             "LoadBalancer",
             vpc=network.vpc,
-            subnets=network.public_subnets,
+            subnets=network.public_subnets if internet_facing else network.service_subnets,
             security_group=security_groups.load_balancer,
             certificate=domain.certificate,
             logs=logs.bucket,
+            internet_facing=internet_facing,
+            dual_stack=dual_stack,
             deletion_protection=config.termination_protection,
         )
         WebAcl(
             self,
             "Firewall",
             load_balancer=edge.load_balancer,
-            requests_per_5_minutes_per_address=config.edge.requests_per_5_minutes_per_address,
+            policy=_web_acl_policy(config.edge.firewall),
             log_group_name=names.web_acl_log_group(config.name),
             log_key=log_key,
             log_retention=log_retention(config),
             removal_policy=removal_policy(config),
         )
-        domain.point_to(edge.load_balancer)
+        domain.point_to(edge.load_balancer, dual_stack=dual_stack)
         self.load_balancer = edge.load_balancer
         self.listener = edge.listener
         cdk.CfnOutput(self, "Url", value=f"https://{config.edge.domain_name}")
         cdk.CfnOutput(self, "LoadBalancerDnsName", value=edge.load_balancer.load_balancer_dns_name)
+
+    def _existing_certificate(self, config: Environment) -> acm.ICertificate | None:
+        arn = config.edge.certificate_arn
+        return acm.Certificate.from_certificate_arn(self, "Certificate", arn) if arn else None
+
+
+def _web_acl_policy(firewall: Firewall) -> WebAclPolicy:
+    return WebAclPolicy(
+        free_text_paths=(*free_text_path_prefixes(), *firewall.free_text_paths),
+        requests_per_5_minutes_per_address=firewall.requests_per_5_minutes_per_address,
+        requests_per_5_minutes_per_key=firewall.requests_per_5_minutes_per_key,
+        trusted_networks=firewall.trusted_cidrs,
+        blocked_networks=firewall.blocked_cidrs,
+        allowed_countries=firewall.allowed_countries,
+        blocked_countries=firewall.blocked_countries,
+        anti_ddos=firewall.anti_ddos,
+        block_anonymous_networks=firewall.block_anonymous_networks,
+        bot_control=firewall.bot_control,
+    )

@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from constructs import Construct
 
+from gatehouse import names
 from gatehouse.keys import EncryptionKeys
 from stacks.config.model import Environment
 from stacks.lifetimes import removal_policy
@@ -13,6 +14,11 @@ class KeysStack(cdk.Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Environment) -> None:
         super().__init__(scope, construct_id, termination_protection=config.termination_protection)
-        keys = EncryptionKeys(self, "EncryptionKeys", removal_policy=removal_policy(config))
+        keys = EncryptionKeys(
+            self,
+            "EncryptionKeys",
+            data_key_alias=names.data_key_alias(config.name),
+            removal_policy=removal_policy(config),
+        )
         self.data_key = keys.data
         self.log_key = keys.logs

@@ -5,12 +5,16 @@ from constructs import Construct
 
 from gatehouse import names
 from gateway.catalog import Catalog
+from stacks.audit import AuditStack
+from stacks.backup import BackupStack
 from stacks.config.model import Environment
 from stacks.data import DataStack
 from stacks.edge import EdgeStack
 from stacks.identity import IdentityStack
 from stacks.keys import KeysStack
+from stacks.model_access import add_model_access
 from stacks.network import NetworkStack
+from stacks.observability import ObservabilityStack
 from stacks.registry import RegistryStack
 from stacks.service import ServiceStack
 
@@ -27,9 +31,12 @@ class Platform(cdk.Stage):
         cdk.Tags.of(self).add("project", "gatehouse")
         cdk.Tags.of(self).add("environment", config.name)
         keys = KeysStack(self, "Keys", config=config)
-        identity = IdentityStack(self, "Identity", config=config)
+        ObservabilityStack(self, "Observability", config=config, data_key=keys.data_key)
+        if not config.audit.is_elsewhere:
+            AuditStack(self, "Audit", config=config, data_key=keys.data_key, log_key=keys.log_key)
+        identity = IdentityStack(self, "Identity", config=config, log_key=keys.log_key)
         registry = RegistryStack(self, "Registry", config=config, data_key=keys.data_key)
-        network = NetworkStack(self, "Network", config=config, log_key=keys.log_key)
+        network = NetworkStack(self, "Network", config=config, catalog=catalog, log_key=keys.log_key)
         data = DataStack(
             self,
             "Data",
@@ -39,6 +46,8 @@ class Platform(cdk.Stage):
             data_key=keys.data_key,
             log_key=keys.log_key,
         )
+        if config.backup.enabled:
+            BackupStack(self, "Backup", config=config, data_key=keys.data_key)
         edge = EdgeStack(
             self,
             "Edge",
@@ -62,3 +71,4 @@ class Platform(cdk.Stage):
             log_key=keys.log_key,
         )
         service.add_stack_dependency(registry)
+        add_model_access(self, config=config, catalog=catalog)

@@ -5,27 +5,38 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from gatehouse import names
-from gatehouse.image_repository import ImageRepository
+from gatehouse import alarms, names
+from gatehouse.image_findings import ImageFindings
+from gatehouse.image_repository import EnhancedScanning, ImageReplication, ImageRepository, ImageSigning
 from stacks.config.model import Environment
 from stacks.lifetimes import removal_policy
 
 
 class RegistryStack(cdk.Stack):
-    """Where the gateway's images are."""
+    """Where the gateway's images are: scanned, signed and copied as the environment's configuration says."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Environment, data_key: kms.IKey
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        name = names.image_repository(config.name)
+        publisher = iam.Role.from_role_arn(self, "Publisher", self._publishing_role_arn())
         images = ImageRepository(
             self,
             "Images",
-            repository_name=names.image_repository(config.name),
+            repository_name=name,
             encryption_key=data_key,
-            publisher=iam.ArnPrincipal(self._publishing_role_arn()),
+            publisher=publisher,
             removal_policy=removal_policy(config),
         )
+        if config.image.signing:
+            ImageSigning(self, "Signing", repository_name=name, publisher=publisher)
+        if config.image.enhanced_scanning:
+            EnhancedScanning(self, "Scanning", repository_name=name)
+        if config.image.replicate_to:
+            ImageReplication(self, "Replication", repository_name=name, regions=config.image.replicate_to)
+        topic_arn = alarms.topic_arn(self, names.alarm_topic(config.name))
+        ImageFindings(self, "Findings", repository_name=name, topic_arn=topic_arn, topic_key=data_key)
         cdk.CfnOutput(self, "RepositoryUri", value=images.repository.repository_uri)
 
     def _publishing_role_arn(self) -> str:

@@ -8,6 +8,7 @@ from gatehouse import key_hashing_secret
 from gatehouse.container_settings import MIGRATIONS, ContainerSettings, container_settings
 from gatehouse.model_configuration import ModelConfiguration
 from stacks.config.model import Environment
+from stacks.config.model_places import external_id
 from stacks.data import DataStack
 from stacks.identity import IdentityStack
 
@@ -22,7 +23,7 @@ _CPU_UNITS_OF_A_CORE = 1024
 def gateway_settings(
     config: Environment, data: DataStack, identity: IdentityStack, models: ModelConfiguration
 ) -> ContainerSettings:
-    """The gateway's environment: it signs in to the database as its task role and knows no password of it."""
+    """The gateway's environment: it signs in to database and cache as its task role, without a password."""
     service, database = config.service, data.database
     return container_settings(
         values={
@@ -30,10 +31,13 @@ def gateway_settings(
             "region": config.region,
             "account_id": config.account,
             "models_source": models.source,
+            "role_external_id": external_id(config),
             "bedrock_authentication": service.bedrock_authentication,
             "workers": str(max(1, service.cpu_units // _CPU_UNITS_OF_A_CORE)),
             "cache_host": data.cache.host,
             "cache_port": data.cache.port,
+            "cache_authentication": "iam",
+            "cache_name": data.cache.name,
             "cache_username": data.cache.username,
             "database_host": database.instance.db_instance_endpoint_address,
             "database_port": database.instance.db_instance_endpoint_port,
@@ -49,7 +53,6 @@ def gateway_settings(
         },
         secrets={
             "api_keys": ecs.Secret.from_secrets_manager(data.bootstrap_keys.secret),
-            "cache_password": ecs.Secret.from_secrets_manager(data.cache.secret, "password"),
             "key_hashing_secret": ecs.Secret.from_secrets_manager(
                 data.key_hashing_secret.secret, key_hashing_secret.FIELD
             ),
@@ -58,7 +61,7 @@ def gateway_settings(
 
 
 def migration_settings(data: DataStack) -> ContainerSettings:
-    """The migrations' environment: they sign in as the database's owner."""
+    """The migrations' environment: they sign in as the database's owner, by their task role."""
     database = data.database
     return container_settings(
         program=MIGRATIONS,
@@ -67,8 +70,10 @@ def migration_settings(data: DataStack) -> ContainerSettings:
             "port": database.instance.db_instance_endpoint_port,
             "name": database.name,
             "username": database.owner,
+            "authentication": "iam",
+            "region": data.region,
             "serving_username": SERVING_USER,
             "serving_authentication": "iam",
         },
-        secrets={"password": ecs.Secret.from_secrets_manager(database.secret, "password")},
+        secrets={},
     )

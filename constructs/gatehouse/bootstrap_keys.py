@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from gatehouse.findings import acknowledge
+from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
 
 FIRST_CALLER = "bootstrap"
@@ -33,7 +33,6 @@ class BootstrapKeys(Construct):
             encryption_key=encryption_key,
             removal_policy=removal_policy,
         )
-        acknowledge(
-            self.secret,
-            {"SMG4": "Its owner hands the key to a caller: replacing it unasked would lock that caller out."},
-        )
+        reason = "Its owner hands the key to a caller: replacing it unasked would lock that caller out."
+        acknowledge(self.secret, {"SMG4": reason})
+        acknowledge_nist(self.secret, {"SecretsManagerRotationEnabled": reason})

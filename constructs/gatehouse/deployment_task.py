@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from gatehouse.findings import acknowledge
+from gatehouse.findings import acknowledge, acknowledge_nist
 
 CODE = Path(__file__).parent / "functions" / "run_task"
 # The longest that Lambda allows: a task may take half a minute less.
@@ -65,6 +65,14 @@ class DeploymentTask(Construct):
             role=role,
             # A second attempt of Lambda's would answer a request that CloudFormation has given up.
             retry_attempts=0,
+        )
+        acknowledge_nist(
+            function,
+            {
+                "LambdaConcurrency": "CloudFormation runs one at a time; a new account has none to reserve.",
+                "LambdaDLQ": "CloudFormation waits for the answer and rolls back when there is none.",
+                "LambdaInsideVPC": "It calls AWS APIs alone, none of which is inside the VPC.",
+            },
         )
         self.resource = cdk.CustomResource(
             self,

@@ -1,23 +1,19 @@
 """Private ways from the VPC to AWS services."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-_INTERFACE_SERVICES = {
-    "AppConfigData": ec2.InterfaceVpcEndpointAwsService.APPCONFIGDATA,
-    "BedrockRuntime": ec2.InterfaceVpcEndpointAwsService.BEDROCK_RUNTIME,
-    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "SecretsManager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-    "Sts": ec2.InterfaceVpcEndpointAwsService.STS,
-}
+from gatehouse.endpoint_policies import interface_endpoints, s3_statements
+from gateway.catalog import Catalog
 
 
 class ServiceEndpoints(Construct):
     """Endpoints for the AWS services that tasks need, to start and to answer, so that these need no NAT.
 
-    The interface endpoints belong to `security_group` alone, which decides who reaches them.
+    The gateway endpoint for S3 costs nothing; the interface endpoints, which cost by the hour and zone, are
+    made where `interfaces` says so. These belong to `security_group` alone, which decides who reaches them.
+    The policy of each decides whose requests it lets through, for what.
     """
 
     def __init__(
@@ -28,10 +24,18 @@ class ServiceEndpoints(Construct):
         vpc: ec2.IVpc,
         subnets: ec2.SubnetSelection,
         security_group: ec2.ISecurityGroup,
+        catalog: Catalog,
+        interfaces: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        for name, service in _INTERFACE_SERVICES.items():
-            ec2.InterfaceVpcEndpoint(
+        stack = cdk.Stack.of(self)
+        storage = ec2.GatewayVpcEndpoint(
+            self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
+        )
+        for statement in s3_statements(stack):
+            storage.add_to_policy(statement)
+        for name, service, statements in interface_endpoints(stack, catalog) if interfaces else ():
+            endpoint = ec2.InterfaceVpcEndpoint(
                 self,
                 name,
                 vpc=vpc,
@@ -41,6 +45,5 @@ class ServiceEndpoints(Construct):
                 open=False,
                 private_dns_enabled=True,
             )
-        ec2.GatewayVpcEndpoint(
-            self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
-        )
+            for statement in statements:
+                endpoint.add_to_policy(statement)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 
@@ -18,6 +19,19 @@ def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
 def acknowledge_nist(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     """The same for cdk-nag's pack of NIST 800-53, revision 5 (`"LambdaInsideVPC"`)."""
     _acknowledge(construct, "NIST.800.53.R5", reasons)
+
+
+def acknowledge_role_policies(scope: IConstruct) -> None:
+    """Acknowledge the policies in `scope` that belong to one role, which is what every grant makes."""
+    for construct in scope.node.find_all():
+        if isinstance(construct, iam.Policy):
+            acknowledge_nist(
+                construct,
+                {
+                    "IAMNoInlinePolicy": "One role's grants: no other principal can be given them, "
+                    "and they end with the role."
+                },
+            )
 
 
 def _acknowledge(construct: IConstruct, pack: str, reasons: Mapping[str, str]) -> None:

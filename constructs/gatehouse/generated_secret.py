@@ -1,13 +1,20 @@
 """Secrets that nobody has to invent."""
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 
 class GeneratedSecret(secretsmanager.Secret):
-    """A secret that holds a JSON object with one `field`: random letters and digits, `length` of them."""
+    """A secret that holds a JSON object with one `field`: random letters and digits, `length` of them.
+
+    Its own policy lets nobody in: it forbids what comes from other accounts, whatever they are granted, and
+    what comes without TLS.
+    """
 
     def __init__(
         self,
@@ -32,4 +39,25 @@ class GeneratedSecret(secretsmanager.Secret):
                 exclude_punctuation=True,
             ),
             removal_policy=removal_policy,
+        )
+        self._deny(
+            "OtherAccounts",
+            {
+                "StringNotEquals": {"aws:PrincipalAccount": cdk.Stack.of(self).account},
+                # A service's own principals, such as replication's, belong to no account.
+                "Bool": {"aws:PrincipalIsAWSService": "false"},
+            },
+        )
+        self._deny("PlainText", {"Bool": {"aws:SecureTransport": "false"}})
+
+    def _deny(self, sid: str, conditions: Mapping[str, Mapping[str, str]]) -> None:
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["secretsmanager:*"],
+                resources=["*"],  # in a secret's policy this is the secret itself
+                conditions=conditions,
+            )
         )

@@ -1,5 +1,7 @@
 """What every task of the gateway's image has in common: it can change nothing, and ECS reads its secrets."""
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -8,27 +10,42 @@ from constructs import Construct
 
 from gatehouse.findings import acknowledge
 
-USER = "10001"
-PYTHON = "/opt/gateway/bin/python"
-TEMPORARY_FILES_MIB = 64
 
-
-def linux_parameters(scope: Construct) -> ecs.LinuxParameters:
-    """No capabilities, and a temporary file system in memory at `/tmp` beside the read-only root."""
+def linux_parameters(scope: Construct, temporary_mib: Mapping[str, int]) -> ecs.LinuxParameters:
+    """No capabilities, and beside the read-only root temporary file systems in memory, by path in MiB."""
     parameters = ecs.LinuxParameters(scope, "Linux", init_process_enabled=True)
     parameters.drop_capabilities(ecs.Capability.ALL)
     parameters.add_tmpfs(
-        ecs.Tmpfs(
-            container_path="/tmp",  # noqa: S108 (the container's own)
-            size=TEMPORARY_FILES_MIB,
-            mount_options=[
-                ecs.TmpfsMountOption.NOEXEC,
-                ecs.TmpfsMountOption.NOSUID,
-                ecs.TmpfsMountOption.NODEV,
-            ],
+        *(
+            ecs.Tmpfs(
+                container_path=path,
+                size=size,
+                mount_options=[
+                    ecs.TmpfsMountOption.NOEXEC,
+                    ecs.TmpfsMountOption.NOSUID,
+                    ecs.TmpfsMountOption.NODEV,
+                ],
+            )
+            for path, size in temporary_mib.items()
         )
     )
     return parameters
+
+
+def tasks_of_this_account(scope: Construct) -> iam.ServicePrincipal:
+    """Who assumes the role of a task: ECS, for a task of this account and region."""
+    stack = cdk.Stack.of(scope)
+    return iam.ServicePrincipal(
+        "ecs-tasks.amazonaws.com",
+        conditions={
+            "StringEquals": {"aws:SourceAccount": stack.account},
+            "ArnLike": {
+                "aws:SourceArn": stack.format_arn(
+                    service="ecs", resource="*", arn_format=cdk.ArnFormat.NO_RESOURCE_NAME
+                )
+            },
+        },
+    )
 
 
 def let_ecs_decrypt_secrets(definition: ecs.TaskDefinition, key: kms.IKey) -> None:

@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from gatehouse.findings import acknowledge
+from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
 
 FIELD = "secret"
@@ -36,7 +36,6 @@ class KeyHashingSecret(Construct):
             encryption_key=encryption_key,
             removal_policy=removal_policy,
         )
-        acknowledge(
-            self.secret,
-            {"SMG4": "Hashes cannot be made anew without the keys: rotation makes every API key invalid."},
-        )
+        reason = "Hashes cannot be made anew without the keys: rotation makes every API key invalid."
+        acknowledge(self.secret, {"SMG4": reason})
+        acknowledge_nist(self.secret, {"SecretsManagerRotationEnabled": reason})

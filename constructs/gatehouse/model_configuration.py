@@ -6,8 +6,9 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_appconfig as appconfig
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from constructs import Construct, IDependable
+from constructs import Construct
 
 # Of the tasks, in each step of a rollout.
 _STEP_PERCENT = 20
@@ -16,11 +17,13 @@ _STEP_PERCENT = 20
 class ModelConfiguration(Construct):
     """A hosted AppConfig profile with the catalog, checked against `validator_schema` before it is deployed.
 
-    Running tasks follow a change by themselves: over `rollout` in equal steps, after which the deployment can
-    be rolled back for as long again before AppConfig calls it complete. Zero is all tasks at once.
+    Running tasks follow a change by themselves: over `rollout` in equal steps, and then AppConfig waits for
+    as long again before it calls the deployment complete. If `alarm` goes off until then, it takes the
+    change back. Zero is all tasks at once.
 
     `source` is what the gateway's `models_source` setting wants. The first tasks must come after `deployed`:
-    they do not start without a catalog.
+    they do not start without a catalog. And `deployed` should come minutes after `alarm`, which has no data
+    at first: AppConfig takes that for a reason to take a change back, too.
     """
 
     def __init__(
@@ -31,10 +34,20 @@ class ModelConfiguration(Construct):
         catalog_json: str,
         validator_schema: Mapping[str, Any],
         rollout: cdk.Duration,
+        alarm: cloudwatch.IAlarm,
     ) -> None:
         super().__init__(scope, construct_id)
         application = appconfig.Application(self, "Application", description="Gatehouse")
-        environment = application.add_environment("Environment")
+        watching = iam.Role(self, "Watching", assumed_by=iam.ServicePrincipal("appconfig.amazonaws.com"))
+        # Narrower than what the CDK would create, and enough: the alarm is no composite one.
+        may_watch = watching.add_to_principal_policy(
+            iam.PolicyStatement(actions=["cloudwatch:DescribeAlarms"], resources=[alarm.alarm_arn])
+        )
+        environment = application.add_environment(
+            "Environment", monitors=[appconfig.Monitor.from_cloud_watch_alarm(alarm, watching)]
+        )
+        if may_watch.policy_dependable is not None:
+            environment.node.add_dependency(may_watch.policy_dependable)
         strategy = appconfig.DeploymentStrategy(
             self,
             "Strategy",
@@ -57,7 +70,7 @@ class ModelConfiguration(Construct):
         if isinstance(version, cdk.CfnResource):
             # The CDK retains versions, and a profile that has some cannot be deleted.
             version.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-        self.deployed: IDependable = profile
+        self.deployed: Construct = profile
         path = (application.application_id, environment.environment_id, profile.configuration_profile_id)
         self.source = "appconfig://" + "/".join(path)
         self._configuration_arn = cdk.Stack.of(self).format_arn(

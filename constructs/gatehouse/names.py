@@ -29,3 +29,59 @@ def web_acl_log_group(environment: str) -> str:
 def sign_in_domain_prefix(environment: str, account: str) -> str:
     """The prefix of Cognito's domain: it is shared by all AWS accounts of a region."""
     return f"gatehouse-{environment}-{account}"
+
+
+def alarm_topic(environment: str) -> str:
+    """The topic that alarms tell: every stack computes its ARN from it."""
+    return f"gatehouse-{environment}-alarms"
+
+
+def data_key_alias(environment: str) -> str:
+    """The alias of the key for data at rest: whoever makes a secret beside the stacks names it."""
+    return f"alias/gatehouse-{environment}-data"
+
+
+def task_role(environment: str, region: str) -> str:
+    """The gateway's own role: other accounts' roles trust it, and may exist before it does."""
+    return f"gatehouse-{environment}-task-{region}"
+
+
+def model_role(environment: str) -> str:
+    """The role in another account that calls its models, where the catalog names no other."""
+    return f"gatehouse-{environment}-models"
+
+
+def role_external_id(environment: str, account: str) -> str:
+    """What the gateway tells the roles that it assumes, where the configuration says nothing else."""
+    return f"gatehouse-{environment}-{account}"
+
+
+def audit_trail(environment: str) -> str:
+    """The CloudTrail trail: the policy of its bucket names it before it exists."""
+    return f"gatehouse-{environment}"
+
+
+def regional_domain(domain_name: str, region: str) -> str:
+    """The name of an API in one region alone: `api.us-east-1.example.com` for `api.example.com`."""
+    host, _, parent = domain_name.partition(".")
+    return f"{host}.{region}.{parent}"
+
+
+def guardrail(environment: str) -> str:
+    """The guardrail of each place that serves models: Bedrock generates its ID, but wants a name."""
+    return f"gatehouse-{environment}"
+
+
+def model_access_stack(account: str, region: str) -> str:
+    """The stack of an account and a region that serve models; its construct ID."""
+    return f"ModelAccess-{account}-{region}"
+
+
+def sign_in_host(environment: str, account: str, region: str) -> str:
+    """Where Cognito serves that domain: passkeys are bound to it before it exists."""
+    return f"{sign_in_domain_prefix(environment, account)}.auth.{region}.amazoncognito.com"
+
+
+def sign_in_log_group(environment: str) -> str:
+    """The user pool's log: groups with this prefix share one policy, which cannot outgrow its limit."""
+    return f"/aws/vendedlogs/gatehouse-{environment}/sign-in"

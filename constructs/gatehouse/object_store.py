@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from gatehouse.findings import acknowledge
+from gatehouse.findings import acknowledge, acknowledge_nist
 
 # How long an overwritten or deleted object can be brought back.
 UNDELETE_PERIOD = cdk.Duration.days(90)
@@ -30,6 +30,9 @@ class LogBucket(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
+            minimum_tls_version=1.2,
+            # Keys that callers bring would make objects unreadable to everybody else.
+            blocked_encryption_types=[s3.BlockedEncryptionType.SSE_C],
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="expire",
@@ -43,6 +46,17 @@ class LogBucket(Construct):
         acknowledge(
             self.bucket,
             {"S1": "It receives access logs: logging the access to them as well would never end."},
+        )
+        acknowledge_nist(
+            self.bucket,
+            {
+                "S3BucketLoggingEnabled": "It receives access logs: logging the access to them as well would "
+                "never end.",
+                "S3BucketReplicationEnabled": "Each region keeps its own logs: those of a lost region say "
+                "nothing about the other.",
+                "S3DefaultEncryptionKMS": "Load balancers and S3 deliver access logs to no bucket with a "
+                "customer managed key.",
+            },
         )
 
 
@@ -73,6 +87,7 @@ class ObjectStore(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
+            blocked_encryption_types=[s3.BlockedEncryptionType.SSE_C],
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix="objects/",
             lifecycle_rules=[
@@ -83,4 +98,8 @@ class ObjectStore(Construct):
                 )
             ],
             removal_policy=removal_policy,
+        )
+        acknowledge_nist(
+            self.bucket,
+            {"S3BucketReplicationEnabled": "Objects are copied to another region where there is a standby."},
         )

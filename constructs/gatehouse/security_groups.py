@@ -9,13 +9,16 @@ from gatehouse.findings import acknowledge
 
 HTTP = ec2.Port.tcp(80)
 HTTPS = ec2.Port.tcp(443)
+ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
 class SecurityGroups(Construct):
     """Every security group of the platform, in one place so that stacks using them form no cycle.
 
-    The chain is callers → `load_balancer` → `service` → `database`, `cache`, `endpoints`. Nothing
-    else is let in, and only `service` opens connections of its own.
+    The chain is callers → `load_balancer` → `service` → `database`, `cache`, `endpoints`. Nothing else is let
+    in, and only `service` opens connections to elsewhere, with `has_ipv6` over both protocols. A load
+    balancer that verifies tokens or signs people in has to reach their issuer: `load_balancer_asks_issuer`.
+    `allowed_cidrs` may hold blocks of IPv4 and IPv6 addresses.
     """
 
     def __init__(
@@ -24,6 +27,8 @@ class SecurityGroups(Construct):
         construct_id: str,
         *,
         vpc: ec2.IVpc,
+        has_ipv6: bool,
+        load_balancer_asks_issuer: bool,
         allowed_cidrs: Sequence[str],
         service_port: int,
         database_port: int,
@@ -37,13 +42,17 @@ class SecurityGroups(Construct):
         self.endpoints = self._group("Endpoints", vpc, "Interface endpoints of AWS services")
 
         for cidr in allowed_cidrs:
-            self.load_balancer.add_ingress_rule(ec2.Peer.ipv4(cidr), HTTPS, "Callers")
-            self.load_balancer.add_ingress_rule(ec2.Peer.ipv4(cidr), HTTP, "Callers, redirected to HTTPS")
-        if "0.0.0.0/0" in allowed_cidrs:
+            callers = ec2.Peer.ipv6(cidr) if ":" in cidr else ec2.Peer.ipv4(cidr)
+            self.load_balancer.add_ingress_rule(callers, HTTPS, "Callers")
+            self.load_balancer.add_ingress_rule(callers, HTTP, "Callers, redirected to HTTPS")
+        if not ANYWHERE.isdisjoint(allowed_cidrs):
             acknowledge(
                 self.load_balancer,
                 {"EC23": "The configuration admits callers from anywhere; AWS WAF filters them first."},
             )
+        if load_balancer_asks_issuer:
+            # Over IPv4 alone, whatever addresses the load balancer has.
+            self.load_balancer.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "Issuer of tokens")
         _connect(self.load_balancer, self.service, service_port, "tasks of the gateway")
         _connect(self.service, self.database, database_port, "PostgreSQL")
         _connect(self.service, self.cache, cache_port, "Valkey")
@@ -51,6 +60,8 @@ class SecurityGroups(Construct):
         # Not the endpoints alone: S3 is reached by a gateway endpoint, whose addresses are public, and
         # models of other regions and providers through NAT.
         self.service.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "AWS services and model providers")
+        if has_ipv6:
+            self.service.add_egress_rule(ec2.Peer.any_ipv6(), HTTPS, "AWS services and model providers")
 
     def _group(self, construct_id: str, vpc: ec2.IVpc, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(

@@ -1,6 +1,8 @@
 """The web application firewall in front of the load balancer."""
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -10,26 +12,19 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-# A prompt is text of any kind and size: it may quote scripts, paths, URLs and exploits, and it is data
-# to the gateway. Rules that judge the body would refuse honest callers, so they only count.
-COUNTED_COMMON_RULES = (
-    "SizeRestrictions_BODY",
-    "CrossSiteScripting_BODY",
-    "GenericLFI_BODY",
-    "GenericRFI_BODY",
-    "EC2MetaDataSSRF_BODY",
-)
-COUNTED_BAD_INPUT_RULES = ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY")
-# Headers that carry callers' keys and sessions never reach a log.
-REDACTED_HEADERS = ("authorization", "x-api-key", "api-key", "cookie")
-EVALUATION_SECONDS = 300
+from gatehouse.web_acl_policy import WebAclPolicy
+from gatehouse.web_acl_rules import KEY_HEADERS, rules
+from gatehouse.web_acl_statements import address_in, any_of, response_bodies, visibility
+
+# Headers that carry callers' keys and sessions.
+PROTECTED_HEADERS = (*KEY_HEADERS, "proxy-authorization", "cookie")
 
 
 class WebAcl(Construct):
     """An AWS WAF web ACL for an API that carries prompts, attached to `load_balancer`, with encrypted logs.
 
-    It blocks addresses of bad reputation, addresses above `requests_per_5_minutes_per_address`, and
-    what the common and known-bad-input rules find outside the body.
+    The logs hold the requests that were refused, without callers' keys and without what bodies and
+    query strings say.
     """
 
     def __init__(
@@ -38,7 +33,7 @@ class WebAcl(Construct):
         construct_id: str,
         *,
         load_balancer: elbv2.IApplicationLoadBalancer,
-        requests_per_5_minutes_per_address: int,
+        policy: WebAclPolicy,
         log_group_name: str,
         log_key: kms.IKey,
         log_retention: logs.RetentionDays,
@@ -50,13 +45,18 @@ class WebAcl(Construct):
             "WebAcl",
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visibility("Gatehouse"),
-            rules=[
-                _rate_rule(0, requests_per_5_minutes_per_address),
-                _managed_rule(1, "AWSManagedRulesAmazonIpReputationList"),
-                _managed_rule(2, "AWSManagedRulesCommonRuleSet", COUNTED_COMMON_RULES),
-                _managed_rule(3, "AWSManagedRulesKnownBadInputsRuleSet", COUNTED_BAD_INPUT_RULES),
-            ],
+            visibility_config=visibility("Gatehouse"),
+            rules=rules(
+                policy,
+                trusted=self._from_networks("TrustedNetworks", policy.trusted_networks),
+                blocked=self._from_networks("BlockedNetworks", policy.blocked_networks),
+            ),
+            custom_response_bodies=response_bodies(),
+            data_protection_config=_data_protection(),
+            # On the load balancer itself and free; the other mode also slows addresses down in calm times.
+            on_source_d_do_s_protection_config=wafv2.CfnWebACL.OnSourceDDoSProtectionConfigProperty(
+                alb_low_reputation_mode="ACTIVE_UNDER_DDOS"
+            ),
         )
         wafv2.CfnWebACLAssociation(
             self,
@@ -73,6 +73,23 @@ class WebAcl(Construct):
             removal_policy=removal_policy,
         )
         self._deliver_logs(log_group)
+
+    def _from_networks(
+        self, construct_id: str, networks: Sequence[IPv4Network | IPv6Network]
+    ) -> wafv2.CfnWebACL.StatementProperty | None:
+        """Match requests from networks, by an IP set for each version of the protocol that there is."""
+        ip_sets = [
+            wafv2.CfnIPSet(
+                self,
+                f"{construct_id}V{version}",
+                scope="REGIONAL",
+                ip_address_version=f"IPV{version}",
+                addresses=addresses,
+            )
+            for version in (4, 6)
+            if (addresses := [str(network) for network in networks if network.version == version])
+        ]
+        return any_of([address_in(ip_set.attr_arn) for ip_set in ip_sets]) if ip_sets else None
 
     def _deliver_logs(self, log_group: logs.LogGroup) -> None:
         stack = cdk.Stack.of(self)
@@ -97,59 +114,37 @@ class WebAcl(Construct):
                     arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
                 )
             ],
-            redacted_fields=[
-                wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
-                for header in REDACTED_HEADERS
-            ],
+            logging_filter=_only_refused(),
         )
         if grant.policy_dependable is not None:
             logging.node.add_dependency(grant.policy_dependable)
 
 
-def _visibility(metric_name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
-    return wafv2.CfnWebACL.VisibilityConfigProperty(
-        metric_name=metric_name, cloud_watch_metrics_enabled=True, sampled_requests_enabled=False
+def _data_protection() -> wafv2.CfnWebACL.DataProtectionConfigProperty:
+    """Keep secrets out of all that AWS WAF writes down.
+
+    Not the logging configuration's redacted fields: these leave a key in the record of the rule that
+    counts by it, and what a rule found in a body.
+    """
+    fields = [
+        wafv2.CfnWebACL.FieldToProtectProperty(
+            field_type="SINGLE_HEADER", field_keys=list(PROTECTED_HEADERS)
+        ),
+        # The API reads no secret from a query string, but some providers' clients put their key there.
+        wafv2.CfnWebACL.FieldToProtectProperty(field_type="QUERY_STRING"),
+        wafv2.CfnWebACL.FieldToProtectProperty(field_type="BODY"),
+    ]
+    return wafv2.CfnWebACL.DataProtectionConfigProperty(
+        data_protections=[
+            wafv2.CfnWebACL.DataProtectProperty(field=field, action="SUBSTITUTION") for field in fields
+        ]
     )
 
 
-def _rate_rule(priority: int, requests_per_address: int) -> wafv2.CfnWebACL.RuleProperty:
-    return wafv2.CfnWebACL.RuleProperty(
-        name="RequestsPerAddress",
-        priority=priority,
-        action=wafv2.CfnWebACL.RuleActionProperty(
-            block=wafv2.CfnWebACL.BlockActionProperty(
-                custom_response=wafv2.CfnWebACL.CustomResponseProperty(response_code=429)
-            )
-        ),
-        statement=wafv2.CfnWebACL.StatementProperty(
-            rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
-                aggregate_key_type="IP",
-                limit=requests_per_address,
-                evaluation_window_sec=EVALUATION_SECONDS,
-            )
-        ),
-        visibility_config=_visibility("RequestsPerAddress"),
-    )
-
-
-def _managed_rule(
-    priority: int, group_name: str, counted_rules: Sequence[str] = ()
-) -> wafv2.CfnWebACL.RuleProperty:
-    count = wafv2.CfnWebACL.RuleActionProperty(count={})
-    return wafv2.CfnWebACL.RuleProperty(
-        name=group_name,
-        priority=priority,
-        override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
-        statement=wafv2.CfnWebACL.StatementProperty(
-            managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
-                vendor_name="AWS",
-                name=group_name,
-                rule_action_overrides=[
-                    wafv2.CfnWebACL.RuleActionOverrideProperty(name=rule, action_to_use=count)
-                    for rule in counted_rules
-                ]
-                or None,
-            )
-        ),
-        visibility_config=_visibility(group_name),
-    )
+def _only_refused() -> dict[str, Any]:
+    """Log what was refused: the load balancer logs every request, and a prompt that counts is no event."""
+    refused = {"ActionCondition": {"Action": "BLOCK"}}
+    return {
+        "DefaultBehavior": "DROP",
+        "Filters": [{"Behavior": "KEEP", "Requirement": "MEETS_ANY", "Conditions": [refused]}],
+    }

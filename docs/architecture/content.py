@@ -69,6 +69,7 @@ _NOT_DRAWN = {
     "AWS::SecretsManager::SecretTargetAttachment",
     "AWS::WAFv2::LoggingConfiguration",
     "AWS::WAFv2::WebACLAssociation",
+    "Custom::EmptyDefaultSecurityGroup",
 }
 
 

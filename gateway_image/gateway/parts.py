@@ -39,7 +39,7 @@ def build_parts(
     settings: Settings, http: HttpClient, credentials: CredentialSource, log: StructuredLog
 ) -> Parts:
     """Put the parts together; nothing is started and nothing is connected yet."""
-    cache, database = Cache(settings), Database(settings, credentials)
+    cache, database = Cache(settings, credentials), Database(settings, credentials)
     ledger = Ledger(database, log, retention_months=settings.usage_retention_months)
     directory = Directory(database, log, known_seconds=settings.known_keys_seconds)
     identity = Identity(settings, directory, http, log)

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -65,7 +66,23 @@ class Settings(BaseModel):
     cache_port: Annotated[int, Field(ge=1, le=65535)] = 6379
     cache_tls: bool = True
     cache_username: str
-    cache_password: SecretStr
+    # Before what depends on it.
+    cache_authentication: Annotated[
+        Literal["password", "iam"],
+        Field(description="Sign in to the cache with a password or as the process's IAM role."),
+    ] = "password"
+    cache_password: Annotated[
+        SecretStr | None,
+        Field(validate_default=True, description="With IAM, a token is made for each connection instead."),
+    ] = None
+    cache_name: Annotated[
+        str | None,
+        Field(
+            validate_default=True,
+            pattern=r"^[a-z0-9-]+$",
+            description="The ID of the replication group, for which IAM's tokens are made.",
+        ),
+    ] = None
 
     database_host: str
     database_port: Annotated[int, Field(ge=1, le=65535)] = 5432
@@ -111,6 +128,15 @@ class Settings(BaseModel):
     account_id: Annotated[
         str | None,
         Field(pattern=r"^\d{12}$", description="The AWS account whose models are called without a role."),
+    ] = None
+    role_external_id: Annotated[
+        str | None,
+        Field(
+            min_length=2,
+            max_length=1224,
+            pattern=r"^[A-Za-z0-9_+=,.@:/-]+$",
+            description="Told to every role that a deployment names; their trust policies may ask for it.",
+        ),
     ] = None
     usage_retention_months: Annotated[
         int, Field(ge=1, le=120, description="How long single requests stay in the ledger; sums stay.")
@@ -182,6 +208,17 @@ class Settings(BaseModel):
     def _api_keys_can_be_read(cls, secret: SecretStr) -> SecretStr:
         parse_api_keys(secret.get_secret_value())
         return secret
+
+    @field_validator("cache_password", "cache_name")
+    @classmethod
+    def _cache_can_be_signed_in_to(
+        cls, value: SecretStr | str | None, info: ValidationInfo
+    ) -> SecretStr | str | None:
+        needed_with = {"cache_password": "password", "cache_name": "iam"}[str(info.field_name)]
+        if value is None and info.data.get("cache_authentication") == needed_with:
+            other = "iam" if needed_with == "password" else "password"
+            raise ValueError(f"missing; set it, or {variable('cache_authentication')} to {other}")
+        return value
 
     @field_validator("identity_issuers")
     @classmethod

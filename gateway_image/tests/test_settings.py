@@ -31,7 +31,23 @@ def test_what_is_required_is_enough() -> None:
     assert settings.region == "us-east-1"
     assert settings.cache_tls
     assert settings.database_tls
-    assert {variable(field) for field in required_fields()} == set(ENVIRON) - {"GATEWAY_DATABASE_PASSWORD"}
+    assert {variable(field) for field in required_fields()} == set(ENVIRON) - {
+        "GATEWAY_CACHE_PASSWORD",
+        "GATEWAY_DATABASE_PASSWORD",
+    }
+
+
+def test_the_cache_is_signed_in_to_by_password_or_as_a_role() -> None:
+    by_iam = {"GATEWAY_CACHE_AUTHENTICATION": "iam", "GATEWAY_CACHE_NAME": "cache-1"}
+    without = {name: value for name, value in ENVIRON.items() if name != "GATEWAY_CACHE_PASSWORD"}
+    assert load_settings(without | by_iam).cache_name == "cache-1"
+    with pytest.raises(SettingsError, match="GATEWAY_CACHE_PASSWORD: missing"):
+        load_settings(without)
+    with pytest.raises(SettingsError, match="GATEWAY_CACHE_NAME: missing"):
+        load_settings(without | {"GATEWAY_CACHE_AUTHENTICATION": "iam"})
+    # ElastiCache writes names in lower case, and signatures are made of what was written.
+    with pytest.raises(SettingsError, match="GATEWAY_CACHE_NAME: "):
+        load_settings(without | by_iam | {"GATEWAY_CACHE_NAME": "Cache-1"})
 
 
 def test_every_problem_is_listed_at_once() -> None:

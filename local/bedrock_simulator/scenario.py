@@ -74,6 +74,7 @@ class Role(_Frozen):
     """A role that every known caller may assume; its sessions act in the role's account."""
 
     name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,64}$")]
+    external_id: Annotated[str | None, Field(description="What its trust policy asks for.")] = None
     session_tags: Annotated[bool, Field(description="Whether its trust policy allows sts:TagSession.")] = True
     session_seconds: Annotated[
         float | None, Field(gt=0, description="Ends its sessions after this long, whatever was asked for.")

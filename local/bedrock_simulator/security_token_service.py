@@ -56,7 +56,7 @@ def _open_session(simulator: Simulator, fields: Mapping[str, str]) -> Session:
     if (fault := simulator.faults.take_for_role(arn)) is not None:
         raise _fault(fault)
     role = simulator.roles.get(arn)
-    if role is None:
+    if role is None or role.external_id not in (None, fields.get("ExternalId")):
         raise _RefusalError(403, "AccessDenied", f"Not authorized to perform: sts:AssumeRole on {arn}")
     if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
         message = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role"

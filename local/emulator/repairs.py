@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.core.responses import json_response
+from ministack.core.responses import json_response, new_uuid
 from ministack.services import ecs, elasticache
 
 Properties = dict[str, Any]
@@ -23,6 +23,8 @@ def repair(provisioners: ModuleType) -> None:
     handlers: Handlers = provisioners._RESOURCE_HANDLERS
     _answer_vpc_cidr_block(handlers["AWS::EC2::VPC"])
     _answer_secret_arn(handlers["AWS::SecretsManager::Secret"])
+    _answer_dkim_tokens(handlers["AWS::SES::EmailIdentity"])
+    _take_alarms_on_expressions(provisioners)
     _answer_task_secrets(provisioners)
     _answer_access_strings()
     _take_reports_of_ended_tasks()
@@ -59,6 +61,35 @@ def _answer_secret_arn(handler: dict[str, Any]) -> None:
         delete(_secret_name(arn), properties)
 
     handler.update(create=create_with_arn, update=update_by_arn, delete=delete_by_arn)
+
+
+def _answer_dkim_tokens(handler: dict[str, Any]) -> None:
+    """The records that prove a domain are missing from what `Fn::GetAtt` gives of it."""
+    create: Create = handler["create"]
+
+    def create_with_tokens(logical_id: str, properties: Properties, stack_name: str) -> Result:
+        domain, attributes = create(logical_id, properties, stack_name)
+        tokens = {index: new_uuid().replace("-", "") for index in (1, 2, 3)}
+        names = {f"DkimDNSTokenName{i}": f"{token}._domainkey.{domain}" for i, token in tokens.items()}
+        values = {f"DkimDNSTokenValue{i}": f"{token}.dkim.amazonses.com" for i, token in tokens.items()}
+        return domain, {**attributes, **names, **values}
+
+    handler["create"] = create_with_tokens
+
+
+def _take_alarms_on_expressions(provisioners: ModuleType) -> None:
+    """Alarms on metric math are refused. Here each watches the first metric of its expression."""
+    record: Callable[[str, Properties], dict[str, Any]] = provisioners._cw_metric_alarm_record
+
+    def record_first_metric(name: str, properties: Properties) -> dict[str, Any]:
+        for metric in properties.get("Metrics", []):
+            if "MetricStat" in metric:
+                first = metric["MetricStat"]
+                watched = {**first["Metric"], "Statistic": first["Stat"], "Period": first["Period"]}
+                return record(name, {**properties, **watched, "Metrics": None})
+        return record(name, properties)
+
+    provisioners._cw_metric_alarm_record = record_first_metric  # type: ignore[attr-defined]
 
 
 def _secret_name(arn: str) -> str:

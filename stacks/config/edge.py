@@ -1,18 +1,30 @@
 """The section `edge`."""
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.domain_name import DomainName
+from stacks.config.firewall import Firewall
+from stacks.config.ip_network import IpNetwork
 from stacks.config.section import Section
+
+PathPattern = Annotated[
+    str,
+    pattern(r"^/[A-Za-z0-9_./*-]{1,127}$", "a path that begins with /; * stands for any text", "/console*"),
+]
 
 
 class Edge(Section):
     """Where callers reach the gateway."""
 
+    scheme: Annotated[
+        Literal["internet-facing", "internal"],
+        Field(description="An internal load balancer has addresses of the VPC's service subnets alone."),
+    ] = "internet-facing"
     domain_name: DomainName
     hosted_zone_id: Annotated[
         str,
@@ -20,21 +32,62 @@ class Edge(Section):
             r"^Z[A-Z0-9]{1,31}$",
             "a Route 53 hosted zone ID: Z and up to 31 capital letters or digits",
             "Z0123456789ABCDEFGHIJ",
-            "Route 53 public zone that holds domain_name.",
+            "Route 53 zone that holds domain_name; a private one needs certificate_arn.",
         ),
     ]
     hosted_zone_name: DomainName
+    certificate_arn: (
+        Annotated[
+            str,
+            pattern(
+                r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$",
+                "the ARN of a certificate in AWS Certificate Manager",
+                "arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef",
+                "A certificate for domain_name and its regional name, such as one of your own authority; "
+                "without it one is made.",
+            ),
+        ]
+        | None
+    ) = None
     allowed_cidrs: Annotated[
-        tuple[IPv4Network, ...],
-        Field(min_length=1, examples=[["0.0.0.0/0"]], description="Networks that may reach the gateway."),
+        tuple[IpNetwork, ...],
+        Field(
+            min_length=1,
+            examples=[["0.0.0.0/0"]],
+            description="Networks that may reach the gateway; with network.ipv6 and an IPv6 network, such as "
+            "::/0, it is reached over both.",
+        ),
     ] = (IPv4Network("0.0.0.0/0"),)
-    requests_per_5_minutes_per_address: Annotated[int, Field(ge=10, le=2_000_000_000)] = 10_000
+    verify_tokens: Annotated[
+        bool,
+        Field(
+            description="Let the load balancer refuse tokens that the user pool has not signed, before the "
+            "gateway reads them. Not with a canary: ECS then rewrites the one rule that it knows."
+        ),
+    ] = False
+    sign_in_paths: Annotated[
+        tuple[PathPattern, ...],
+        Field(
+            max_length=5,
+            description="Paths for people with a browser, whom the load balancer sends to the user pool's "
+            "sign-in page first. Not with a canary either.",
+        ),
+    ] = ()
+    firewall: Firewall = Firewall()
 
     @model_validator(mode="after")
-    def _domain_is_in_the_zone(self) -> Self:
-        zone = self.hosted_zone_name
-        if not f".{self.domain_name}".endswith(f".{zone}"):
-            fix = f"write api.{zone}, or in hosted_zone_name the zone that holds {self.domain_name}"
-            allowed = f"{zone} or a name that ends with .{zone}"
-            refuse([Breach(("domain_name",), self.domain_name, allowed, fix)])
+    def _rules(self) -> Self:
+        refuse(self._breaches())
         return self
+
+    @property
+    def admits_ipv6(self) -> bool:
+        """Whether a network of IPv6 addresses may reach the gateway."""
+        return any(cidr.version == 6 for cidr in self.allowed_cidrs)
+
+    def _breaches(self) -> Iterator[Breach]:
+        # Below the zone's own name, so that the region's part fits between.
+        zone = self.hosted_zone_name
+        if not self.domain_name.endswith(f".{zone}"):
+            fix = f"write api.{zone}, or in hosted_zone_name the zone that holds {self.domain_name}"
+            yield Breach(("domain_name",), self.domain_name, f"a name that ends with .{zone}", fix)

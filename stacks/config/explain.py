@@ -1,8 +1,9 @@
 """Says what pydantic found in the words of the person who wrote the file."""
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
-from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -14,6 +15,10 @@ from stacks.config.schema_places import Schema, document_path, schema_at
 from stacks.config.schema_words import allowed, choices, either, example, shown
 
 _PLAIN = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?", "boolean": "true|false"}
+_NETWORKS: dict[str, Callable[..., IPv4Network | IPv6Network]] = {
+    "ipv4network": IPv4Network,
+    "ipvanynetwork": ip_network,
+}
 
 
 def explain(errors: list[ErrorDetails], document: Document, schema: Schema) -> list[Problem]:
@@ -151,9 +156,10 @@ def _bound(given: Any, _: str, schema: Schema) -> str | None:
 
 
 def _network(given: Any, _: str, schema: Schema) -> str | None:
-    if schema.get("format") != "ipv4network" or not isinstance(given, str):
+    read = _NETWORKS.get(schema.get("format", ""))
+    if read is None or not isinstance(given, str):
         return None
     try:
-        return f"write {IPv4Network(given, strict=False)}, the network that holds this address"
-    except (AddressValueError, NetmaskValueError):
+        return f"write {read(given, strict=False)}, the network that holds this address"
+    except ValueError:
         return None

@@ -1,6 +1,6 @@
 """The shape of config/<environment>.yaml: one frozen, typed object for the whole app."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -15,11 +15,13 @@ from stacks.config.database import Database
 from stacks.config.edge import Edge
 from stacks.config.identity import Identity
 from stacks.config.image import Image
+from stacks.config.isolation import out_of_reach
+from stacks.config.model_access import ModelAccess
 from stacks.config.network import Network
 from stacks.config.requirements import unmet
+from stacks.config.section import AccountId
 from stacks.config.service import Service
 
-AccountId = Annotated[str, pattern(r"^\d{12}$", "an AWS account ID: 12 digits, in quotes", "111111111111")]
 EnvironmentName = Annotated[
     str,
     pattern(
@@ -48,6 +50,7 @@ class Environment(BaseModel):
     database: Database
     edge: Edge
     identity: Identity = Identity()
+    model_access: ModelAccess = ModelAccess()
     image: Image = Image()
     backup: Backup = Backup()
     audit: Audit = Audit()
@@ -55,7 +58,18 @@ class Environment(BaseModel):
 
     # One validator a field and not one for the whole: a whole-model rule waits until every field is
     # valid, so that an owner would mend the file in two rounds.
-    @field_validator("termination_protection", "network", "service", "cache", "database")
+    @field_validator(
+        "termination_protection",
+        "network",
+        "service",
+        "cache",
+        "database",
+        "edge",
+        "identity",
+        "image",
+        "backup",
+        "audit",
+    )
     @classmethod
     def _fits_the_environment(cls, value: Any, info: ValidationInfo) -> Any:
         breaches: list[Breach] = []
@@ -65,6 +79,16 @@ class Environment(BaseModel):
             breaches += _zones_elsewhere(value, info.data["region"])
         if "network" in info.data and isinstance(value, Service):
             breaches += _tasks_without_addresses(value, info.data["network"])
+            breaches += _collector_out_of_reach(value, info.data["network"])
+        if "network" in info.data and info.data["network"].nat == "none" and "region" in info.data:
+            breaches += out_of_reach(value, info.data["region"])
+        if isinstance(value, Edge):
+            breaches += _edge_does_not_fit(value, info.data)
+        if "edge" in info.data and isinstance(value, Identity):
+            breaches += _names_outside_the_zone(value, info.data["edge"].hosted_zone_name)
+            breaches += _tokens_of_others(value, info.data["edge"])
+        if isinstance(value, Image):
+            breaches += _image_does_not_fit(value, info.data)
         refuse(breaches)
         return value
 
@@ -78,7 +102,83 @@ def _zones_elsewhere(network: Network, region: str) -> Iterator[Breach]:
 
 
 def _tasks_without_addresses(service: Service, network: Network) -> Iterator[Breach]:
-    if service.maximum_tasks > network.task_capacity:
+    if network.task_capacity is not None and service.maximum_tasks > network.task_capacity:
         allowed = f"at most {network.task_capacity}, for which network.cidr has addresses"
         fix = f"write {network.task_capacity} or give network.cidr a shorter prefix"
         yield Breach(("maximum_tasks",), service.maximum_tasks, allowed, fix)
+
+
+def _collector_out_of_reach(service: Service, network: Network) -> Iterator[Breach]:
+    image = service.collector_image
+    if network.nat == "none" and image is not None and ".dkr.ecr." not in image:
+        allowed = "an image in Amazon ECR while network.nat is none: tasks reach no other registry"
+        yield Breach(
+            ("collector_image",), image, allowed, "copy it into ECR and name the copy, or write null"
+        )
+
+
+def _edge_does_not_fit(edge: Edge, environment: Mapping[str, Any]) -> Iterator[Breach]:
+    if "network" in environment:
+        yield from _no_public_subnets(edge, environment["network"])
+    if "region" in environment:
+        yield from _certificate_elsewhere(edge, environment["region"])
+    if "service" in environment:
+        yield from _rules_beside_a_canary(edge, environment["service"])
+
+
+def _no_public_subnets(edge: Edge, network: Network) -> Iterator[Breach]:
+    existing = network.existing
+    if edge.scheme == "internet-facing" and existing is not None and not existing.public_subnet_ids:
+        allowed = "internal, as network.existing names no public subnets"
+        yield Breach(("scheme",), edge.scheme, allowed, "write internal, or name public_subnet_ids")
+
+
+def _image_does_not_fit(image: Image, environment: Mapping[str, Any]) -> Iterator[Breach]:
+    if environment.get("region") in image.replicate_to:
+        yield Breach(
+            ("replicate_to", image.replicate_to.index(environment["region"])),
+            environment["region"],
+            "another region than the environment's, where the images are",
+            "remove it",
+        )
+    service = environment.get("service")
+    if service and service.memory_mib < image.minimum_memory_mib:
+        allowed = f"a gateway that runs in service.memory_mib, which is {service.memory_mib}"
+        fix = f"write {image.minimum_memory_mib} or more in service.memory_mib"
+        yield Breach(("profile",), image.profile, allowed, fix)
+
+
+def _certificate_elsewhere(edge: Edge, region: str) -> Iterator[Breach]:
+    if edge.certificate_arn is not None and f":acm:{region}:" not in edge.certificate_arn:
+        allowed = f"a certificate in {region}, the environment's region"
+        fix = "create or import the certificate there too and write its ARN"
+        yield Breach(("certificate_arn",), edge.certificate_arn, allowed, fix)
+
+
+def _rules_beside_a_canary(edge: Edge, service: Service) -> Iterator[Breach]:
+    # ECS moves the weights of one rule; another would go on sending requests to tasks that are gone.
+    if service.canary_percent == 0:
+        return
+    fix = "write {}, or 0 in service.canary_percent"
+    allowed = "{} with a canary, during which ECS keeps one rule of the load balancer up to date"
+    if edge.verify_tokens:
+        yield Breach(("verify_tokens",), True, allowed.format("false"), fix.format("false"))
+    if edge.sign_in_paths:
+        yield Breach(("sign_in_paths",), edge.sign_in_paths, allowed.format("none"), fix.format("[]"))
+
+
+def _tokens_of_others(identity: Identity, edge: Edge) -> Iterator[Breach]:
+    if edge.verify_tokens and identity.issuers:
+        given = tuple(issuer.issuer for issuer in identity.issuers)
+        allowed = "none with edge.verify_tokens, which knows the keys of the user pool alone"
+        yield Breach(("issuers",), given, allowed, "remove them, or write false in edge.verify_tokens")
+
+
+def _names_outside_the_zone(identity: Identity, zone: str) -> Iterator[Breach]:
+    allowed = f"in {zone}, which is edge.hosted_zone_name: records for it are written there"
+    fix = f"use {zone} or a name below it"
+    mail, domain = identity.mail, identity.domain
+    if mail is not None and not f".{mail.domain}".endswith(f".{zone}"):
+        yield Breach(("mail", "from_address"), mail.from_address, allowed, fix)
+    if domain is not None and not f".{domain.domain_name}".endswith(f".{zone}"):
+        yield Breach(("domain", "domain_name"), domain.domain_name, allowed, fix)

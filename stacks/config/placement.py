@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from gateway.catalog import BedrockDeployment, Catalog, Deployment, OpenAICompatibleDeployment
 from gateway.validation import Breach
 from stacks.config.model import Environment
+from stacks.config.model_places import guardrail_scope
 
 # Where the inference profiles of a scope may be called from, by the beginning of the region's code. From
 # "Supported Regions and models for inference profiles" in the Amazon Bedrock User Guide, November 2026. Not
@@ -29,15 +30,21 @@ def misplaced(environment: Environment, catalog: Catalog) -> Iterator[Breach]:
             path = ("models", model_index, "deployments", index)
             yield from _out_of_scope(path, deployment)
             yield from _closed_port(path, deployment)
+            yield from _no_guardrail_profile(path, deployment, environment)
             if environment.network.nat == "none":
                 yield from _unreachable(path, deployment, environment.region)
 
 
-def _out_of_scope(path: tuple[str | int, ...], deployment: Deployment) -> Iterator[Breach]:
-    if not isinstance(deployment, BedrockDeployment) or not deployment.is_inference_profile:
-        return
+def may_be_called_from(region: str, deployment: BedrockDeployment) -> bool:
+    """Whether what a deployment calls exists in a region, as far as the inference profile's scope tells."""
     scope = deployment.model_id.partition(".")[0]
-    if not deployment.region.startswith(_CALLED_FROM[scope]):
+    return not deployment.is_inference_profile or region.startswith(_CALLED_FROM[scope])
+
+
+def _out_of_scope(path: tuple[str | int, ...], deployment: Deployment) -> Iterator[Breach]:
+    if not isinstance(deployment, BedrockDeployment):
+        return
+    if not may_be_called_from(deployment.region, deployment):
         allowed = f"from {deployment.region} {_scopes_for(deployment.region)}"
         fix = "write another scope before the model, or another region"
         yield Breach((*path, "model_id"), deployment.model_id, allowed, fix)
@@ -46,6 +53,18 @@ def _out_of_scope(path: tuple[str | int, ...], deployment: Deployment) -> Iterat
 def _scopes_for(region: str) -> str:
     scopes = [f"{scope}." for scope, prefixes in _CALLED_FROM.items() if region.startswith(prefixes)]
     return f"profiles of {' and '.join(scopes)}" if scopes else "no inference profile"
+
+
+def _no_guardrail_profile(
+    path: tuple[str | int, ...], deployment: Deployment, environment: Environment
+) -> Iterator[Breach]:
+    """A guardrail of the standard tier is made in every place, by a profile of its region."""
+    guardrail = environment.model_access.guardrail
+    if guardrail is None or guardrail.tier == "classic" or not isinstance(deployment, BedrockDeployment):
+        return
+    if guardrail_scope(deployment.region) is None:
+        allowed = "a region with guardrail profiles, as model_access.guardrail.tier is standard"
+        yield Breach((*path, "region"), deployment.region, allowed, "set the tier to classic or move it")
 
 
 def _closed_port(path: tuple[str | int, ...], deployment: Deployment) -> Iterator[Breach]:
@@ -61,8 +80,8 @@ def _closed_port(path: tuple[str | int, ...], deployment: Deployment) -> Iterato
 def _unreachable(path: tuple[str | int, ...], deployment: Deployment, region: str) -> Iterator[Breach]:
     """Without NAT there are only the VPC's own endpoints, and they lead to the environment's region."""
     fix = "set network.nat to one or one-per-zone, or remove the deployment"
-    if not isinstance(deployment, BedrockDeployment):
-        allowed = "bedrock, as network.nat is none and the VPC has an endpoint for no other provider"
+    if isinstance(deployment, OpenAICompatibleDeployment):
+        allowed = "bedrock or sagemaker, as network.nat is none and the VPC has endpoints for these alone"
         yield Breach((*path, "provider"), deployment.provider, allowed, fix)
     elif deployment.region != region:
         allowed = f"{region}, as network.nat is none and the VPC's endpoints lead there alone"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.validation import Breach
+from stacks.config.image import is_in_private_registry
 
 
 class _Requirement(NamedTuple):
@@ -27,6 +28,13 @@ _NAT = _Requirement(
     lambda nat: nat == "one-per-zone",
     "one-per-zone, so that no zone depends on another",
     "write one-per-zone",
+)
+_ENDPOINTS = _Requirement(
+    "network",
+    "endpoints",
+    lambda endpoints: endpoints != "s3",
+    "all, so that requests to AWS stay in the VPC and its endpoints' policies hold; none where it has them",
+    "write all",
 )
 _TASKS = _Requirement(
     "service",
@@ -63,11 +71,63 @@ _STACK_PROTECTION = _Requirement(
     "true, so that no stack is deleted by mistake",
     "write true",
 )
-_STAGING = (_ZONES, _NAT, _TASKS, _CACHE, _DATABASE)
+_AUDIT_LOCK = _Requirement(
+    "audit",
+    "object_lock",
+    lambda lock: lock != "none",
+    "governance or compliance, so that nobody can rewrite what was recorded",
+    "write governance",
+)
+_THREAT_PROTECTION = _Requirement(
+    "identity",
+    "plan",
+    lambda plan: plan == "plus",
+    "plus, which protects against stolen and guessed credentials",
+    "write plus",
+)
+_SECOND_FACTOR = _Requirement(
+    "identity",
+    "mfa",
+    lambda mfa: mfa == "required",
+    "required, so that a password alone opens nothing",
+    "write required",
+)
+_NO_SPOT = _Requirement(
+    "service",
+    "spot_percent",
+    lambda percent: percent == 0,
+    "0: AWS takes spot capacity back when it is scarce, from all tasks at a time",
+    "write 0",
+)
+_PRIVATE_IMAGE = _Requirement(
+    "image",
+    "uri",
+    lambda uri: uri is None or is_in_private_registry(uri),
+    "an image in Amazon ECR: new tasks must not wait for a registry that limits or fails others' pulls",
+    "copy it into ECR and name the copy",
+)
+_COPIES = _Requirement(
+    "backup",
+    "enabled",
+    bool,
+    "true, for copies of the database that nobody can delete early",
+    "write true",
+)
+_STAGING = (_ZONES, _NAT, _ENDPOINTS, _TASKS, _CACHE, _DATABASE)
 _REQUIREMENTS = {
     "dev": (),
     "staging": _STAGING,
-    "prod": (*_STAGING, _DATABASE_PROTECTION, _STACK_PROTECTION),
+    "prod": (
+        *_STAGING,
+        _NO_SPOT,
+        _PRIVATE_IMAGE,
+        _DATABASE_PROTECTION,
+        _COPIES,
+        _STACK_PROTECTION,
+        _AUDIT_LOCK,
+        _THREAT_PROTECTION,
+        _SECOND_FACTOR,
+    ),
 }
 
 

@@ -23,6 +23,8 @@ def allowed(schema: Schema) -> str:
         return str(schema["patternErrorMessage"])
     if schema.get("format") == "ipv4network":
         return "an IPv4 network: an address, a slash and the length of its prefix"
+    if schema.get("format") == "ipvanynetwork":
+        return "an IPv4 or IPv6 network: an address, a slash and the length of its prefix"
     if "discriminator" in schema:
         tag = schema["discriminator"]
         return f"a mapping with {tag['propertyName']}: {either(list(tag['mapping']))}"

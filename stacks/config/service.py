@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.validation import Breach, pattern, refuse
+from stacks.config.image import Uri
 from stacks.config.section import Section
 
 HostPattern = Annotated[
@@ -16,6 +17,11 @@ HostPattern = Annotated[
         "*.example.com",
     ),
 ]
+# Tags of this image have been moved to other contents; a digest has not.
+COLLECTOR_IMAGE = (
+    "public.ecr.aws/aws-observability/aws-otel-collector"
+    "@sha256:7968fb60db6a2390a47ba6a2df029745638486e285c9b2487da1b722d0855a3e"  # v0.50.0
+)
 # Memory that Fargate offers for each CPU size, in MiB (ECS task definition parameters for Fargate).
 _FARGATE_MEMORY_MIB: dict[int, range | tuple[int, ...]] = {
     256: (512, 1024, 2048),
@@ -36,6 +42,46 @@ class Service(Section):
     cpu_architecture: Literal["arm64", "x86_64"] = "arm64"
     minimum_tasks: Annotated[int, Field(ge=1, le=100, examples=[2])]
     maximum_tasks: Annotated[int, Field(ge=1, le=1000, examples=[10])]
+    concurrent_requests_per_process: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=10_000,
+            description="How many requests, streams too, a process answers before tasks are added; each has "
+            "one vCPU.",
+        ),
+    ] = 1000
+    spot_percent: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            description="Of the tasks on Fargate Spot, for the time that AWS has capacity to spare.",
+        ),
+    ] = 0
+    canary_percent: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=50,
+            description="Of the requests to a new version at first; 0 replaces the tasks in turn instead.",
+        ),
+    ] = 10
+    canary_minutes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=60,
+            description="How long the canary serves, and then how long the old version is kept.",
+        ),
+    ] = 10
+    collector_image: Annotated[
+        Uri | None,
+        Field(
+            description="AWS's OpenTelemetry collector beside the gateway; null for none, which leaves "
+            "CloudWatch without the gateway's metrics."
+        ),
+    ] = COLLECTOR_IMAGE
     catalog_rollout_minutes: Annotated[
         int, Field(ge=0, le=1440, description="How long a changed model catalog takes to reach all tasks.")
     ] = 5

@@ -1,12 +1,18 @@
-"""The configuration's rule on addresses counts as the VPC is really cut."""
+"""The configuration's rule on addresses counts as the VPC is really cut and filled."""
 
 from ipaddress import IPv4Network
 
+import aws_cdk as cdk
+
+from gatehouse.endpoint_policies import interface_endpoints
+from gateway.catalog import Catalog
 from operations.assembly import Stack
 from stacks.config.load import load_environment
 from stacks.config.network import ADDRESSES_NOT_FOR_TASKS, SUBNET_PREFIX_BITS
 
 RESERVED_BY_AWS = 5  # in every subnet
+OF_A_LOAD_BALANCER = 8  # free, in each of its subnets
+REGION = "us-east-1"
 
 
 def test_subnets_are_as_large_as_the_rule_says(dev_stacks: dict[str, Stack]) -> None:
@@ -17,8 +23,10 @@ def test_subnets_are_as_large_as_the_rule_says(dev_stacks: dict[str, Stack]) -> 
         assert IPv4Network(subnet.properties["CidrBlock"]).prefixlen == block.prefixlen + SUBNET_PREFIX_BITS
 
 
-def test_the_rule_keeps_addresses_for_every_endpoint(dev_stacks: dict[str, Stack]) -> None:
-    endpoints = dev_stacks["Network"].of_type("AWS::EC2::VPCEndpoint")
-    interfaces = [e for e in endpoints if e.properties["VpcEndpointType"] == "Interface"]
-    assert interfaces
-    assert len(interfaces) + RESERVED_BY_AWS <= ADDRESSES_NOT_FOR_TASKS
+def test_the_rule_keeps_addresses_for_every_endpoint_and_an_internal_load_balancer() -> None:
+    stack = cdk.Stack(env=cdk.Environment(account="111111111111", region=REGION))
+    sagemaker = {"name": "own", "provider": "sagemaker", "region": REGION, "endpoint_name": "own"}
+    catalog = Catalog.model_validate({"models": [{"name": "own", "deployments": [sagemaker]}]})
+    endpoints = [endpoint.construct_id for endpoint in interface_endpoints(stack, catalog)]
+    assert "SageMakerRuntime" in endpoints
+    assert len(endpoints) + RESERVED_BY_AWS + OF_A_LOAD_BALANCER <= ADDRESSES_NOT_FOR_TASKS

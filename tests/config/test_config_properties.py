@@ -24,11 +24,28 @@ shared_directory = settings(
 def _leaves(data: dict[str, Any]) -> list[tuple[str, ...]]:
     sections = [(name, value) for name, value in data.items() if isinstance(value, dict)]
     plain = [(name,) for name, value in data.items() if not isinstance(value, dict)]
-    return [*plain, *((name, field) for name, section in sections for field in section)]
+    nested = ((name, *value) for name, section in sections for value in section.items())
+    return [*plain, *((name, field) for name, field, value in nested if not isinstance(value, dict))]
 
 
 FRAGMENTS = [":", "- ", "*a", "&a ", "!!int ", "!<tag:%0A> ", "{", "'", "\n", "\u2028", "? "]
 LEAVES = _leaves(yaml.safe_load(PROD))
+
+OIDC_PROVIDER = {
+    "name": "Corporate",
+    "project_claim": None,
+    "groups_claim": "groups",
+    "roles": {"gateway-admins": "admin"},
+    "type": "oidc",
+    "issuer": "https://login.example.com",
+    "client_id": "gatehouse",
+    "client_secret_name": "gatehouse/sso",
+    "scopes": ["openid"],
+    "email_claim": "email",
+    "name_claim": "name",
+}
+
+IMAGES = "111111111111.dkr.ecr.us-east-1.amazonaws.com"
 
 sizes = st.sampled_from([(256, 512), (512, 1024), (512, 4096), (1024, 8192), (2048, 5120), (4096, 30720)])
 regions = st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1"])
@@ -58,6 +75,11 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "cpu_architecture": draw(st.sampled_from(["arm64", "x86_64"])),
             "minimum_tasks": minimum_tasks,
             "maximum_tasks": draw(st.integers(minimum_tasks, 100)),
+            "concurrent_requests_per_process": draw(st.integers(10, 10_000)),
+            "spot_percent": draw(st.integers(0, 100)),
+            "canary_percent": draw(st.integers(0, 50)),
+            "canary_minutes": draw(st.integers(1, 60)),
+            "collector_image": draw(st.sampled_from([None, f"{IMAGES}/collector@sha256:{64 * 'a'}"])),
             "catalog_rollout_minutes": draw(st.integers(0, 1440)),
             "bedrock_authentication": draw(st.sampled_from(["signature", "bearer"])),
             "limits_when_cache_is_away": draw(st.sampled_from(["local", "open", "closed"])),
@@ -75,13 +97,39 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "deletion_protection": draw(st.booleans()),
         },
         "edge": {
-            "domain_name": f"{draw(st.sampled_from(['api.', 'a.b.', '']))}{zone}",
+            "scheme": draw(st.sampled_from(["internet-facing", "internal"])),
+            "domain_name": f"{draw(st.sampled_from(['api.', 'a.b.']))}{zone}",
             "hosted_zone_id": draw(st.from_regex(r"Z[A-Z0-9]{1,31}", fullmatch=True)),
             "hosted_zone_name": zone,
-            "allowed_cidrs": draw(st.sampled_from([["0.0.0.0/0"], ["10.0.0.0/8", "192.0.2.1/32"]])),
-            "requests_per_5_minutes_per_address": draw(st.integers(10, 2_000_000_000)),
+            "certificate_arn": None,
+            "allowed_cidrs": draw(st.sampled_from([["0.0.0.0/0"], ["10.0.0.0/8", "2001:db8::/32"]])),
+            "verify_tokens": False,
+            "sign_in_paths": [],
+            "firewall": {
+                "requests_per_5_minutes_per_address": draw(st.integers(10, 2_000_000_000)),
+                "requests_per_5_minutes_per_key": draw(st.integers(10, 2_000_000_000)),
+                "trusted_cidrs": draw(st.sampled_from([[], ["2001:db8::/32"]])),
+                "blocked_cidrs": draw(st.sampled_from([[], ["192.0.2.1/32"]])),
+                "allowed_countries": draw(st.sampled_from([[], ["DE"]])),
+                "blocked_countries": [],
+                "free_text_paths": draw(st.sampled_from([[], ["/chat/"]])),
+                "anti_ddos": draw(st.booleans()),
+                "block_anonymous_networks": draw(st.booleans()),
+                "bot_control": draw(st.booleans()),
+            },
         },
         "identity": {
+            "plan": draw(st.sampled_from(["essentials", "plus"])),
+            "mfa": draw(st.sampled_from(["required", "optional"])),
+            "session_hours": draw(st.integers(1, 720)),
+            "allowed_domains": ["example.com"],
+            "self_sign_up": draw(st.booleans()),
+            "providers": draw(st.sampled_from([[], [OIDC_PROVIDER]])),
+            "domain": None,
+            "mail": draw(
+                st.sampled_from([None, {"from_address": f"a@{zone}", "from_name": "A", "reply_to": None}])
+            ),
+            "machine_clients": draw(st.sampled_from([[], ["nightly-reports"]])),
             "app_client_ids": draw(st.lists(st.from_regex(r"[a-z0-9]{26}", fullmatch=True), max_size=2)),
             "issuers": [],
         },

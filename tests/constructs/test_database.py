@@ -1,29 +1,45 @@
+"""The database, as an auditor would read its template."""
+
+import json
+import re
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
 from gatehouse.database import Database
-from tests.constructs.conftest import Properties
+from tests.constructs.conftest import ACCOUNT, REGION, ROOT
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/imported"
+DATABASE_USERS = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:"
 
 
-def _database(
-    stack: cdk.Stack,
-    vpc: ec2.IVpc,
-    security_group: ec2.ISecurityGroup,
-    key: kms.IKey,
-    removal_policy: cdk.RemovalPolicy,
-) -> Database:
+def _stack() -> cdk.Stack:
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    app = cdk.App(context=context, builtin_cloud_formation_validation=False, analytics_reporting=False)
+    return cdk.Stack(app, "Stack", env=cdk.Environment(account=ACCOUNT, region=REGION))
+
+
+def _database(stack: cdk.Stack, removal_policy: cdk.RemovalPolicy) -> Database:
+    key = kms.Key.from_key_arn(stack, "ImportedKey", KEY)
     return Database(
         stack,
         "Database",
-        vpc=vpc,
+        vpc=ec2.Vpc.from_vpc_attributes(
+            stack,
+            "ImportedVpc",
+            vpc_id="vpc-1",
+            availability_zones=["eu-central-1a", "eu-central-1b"],
+            isolated_subnet_ids=["subnet-data-a", "subnet-data-b"],
+            isolated_subnet_names=["data"],
+        ),
         subnets=ec2.SubnetSelection(subnet_group_name="data"),
-        security_group=security_group,
+        security_group=ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1", mutable=False),
         encryption_key=key,
         log_key=key,
         log_retention=logs.RetentionDays.ONE_MONTH,
@@ -34,36 +50,104 @@ def _database(
         storage_limit_gib=100,
         multi_az=True,
         backup_retention=cdk.Duration.days(7),
+        in_backup_plan=True,
         deletion_protection=True,
         removal_policy=removal_policy,
     )
 
 
-@pytest.fixture
-def database(stack: cdk.Stack, vpc: ec2.IVpc, security_group: ec2.ISecurityGroup, key: kms.IKey) -> Database:
-    return _database(stack, vpc, security_group, key, cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """A protected database, and a role that may sign in as its owner."""
+    stack = _stack()
+    database = _database(stack, cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    database.instance.grant_connect(role, database.owner)
+    return Template.from_stack(stack)
 
 
-@pytest.fixture
-def instance(database: Database, properties: Properties) -> dict[str, Any]:
-    (instance,) = properties("AWS::RDS::DBInstance")
+def _all(template: Template, resource_type: str) -> list[dict[str, Any]]:
+    return [resource["Properties"] for resource in template.find_resources(resource_type).values()]
+
+
+@pytest.fixture(scope="module")
+def instance(template: Template) -> dict[str, Any]:
+    (instance,) = _all(template, "AWS::RDS::DBInstance")
     return instance
 
 
-def test_it_is_encrypted_with_our_key_at_rest_and_wants_tls(
-    instance: dict[str, Any], properties: Properties, key: kms.IKey
-) -> None:
+def test_nobody_has_a_password(template: Template, instance: dict[str, Any]) -> None:
+    assert instance["MasterUsername"] == "gatehouse"
+    assert instance["MasterUserAuthenticationType"] == "iam-db-auth"
+    assert instance["EnableIAMDatabaseAuthentication"] is True
+    assert not instance.keys() & {
+        "MasterUserPassword",
+        "ManageMasterUserPassword",
+        "MasterUserSecret",
+    }
+    assert _all(template, "AWS::SecretsManager::Secret") == []
+
+
+def test_a_principal_signs_in_to_this_instance_as_one_user(template: Template) -> None:
+    policies = [statement for p in _all(template, "AWS::IAM::Policy") for statement in _statements(p)]
+    (connect,) = [statement for statement in policies if statement["Action"] == "rds-db:connect"]
+    *_, resource_id, user = connect["Resource"]["Fn::Join"][1]
+    assert connect["Resource"]["Fn::Join"][1][-3].endswith(DATABASE_USERS.partition("aws")[2])
+    assert resource_id["Fn::GetAtt"][1] == "DbiResourceId"
+    assert user == "/gatehouse"
+
+
+def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return statements
+
+
+def test_it_is_encrypted_with_our_key_at_rest(instance: dict[str, Any]) -> None:
     assert instance["StorageEncrypted"] is True
-    assert instance["KmsKeyId"] == key.key_arn
-    assert instance["PerformanceInsightsKMSKeyId"] == key.key_arn
-    (parameters,) = properties("AWS::RDS::DBParameterGroup")
-    assert parameters["Parameters"] == {"rds.force_ssl": "1"}
+    assert instance["KmsKeyId"] == KEY
+    assert instance["PerformanceInsightsKMSKeyId"] == KEY
 
 
-def test_it_is_private(instance: dict[str, Any], properties: Properties) -> None:
+def test_tls_is_forced_by_a_certificate_that_lasts(template: Template, instance: dict[str, Any]) -> None:
+    parameters = _parameters(template)
+    assert parameters["rds.force_ssl"] == "1"
+    assert parameters["ssl_min_protocol_version"] == "TLSv1.2"
+    assert instance["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
+
+
+def _parameters(template: Template) -> dict[str, str]:
+    (group,) = _all(template, "AWS::RDS::DBParameterGroup")
+    parameters: dict[str, str] = group["Parameters"]
+    assert group["Family"] == "postgres18"
+    return parameters
+
+
+def test_the_engine_stays_current_within_a_major_version(instance: dict[str, Any]) -> None:
+    assert instance["EngineVersion"] == "18"
+    assert instance["AutoMinorVersionUpgrade"] is True
+    assert instance.get("AllowMajorVersionUpgrade", False) is False
+
+
+def test_what_is_logged_holds_no_value_of_a_statement(template: Template) -> None:
+    parameters = _parameters(template)
+    assert parameters["log_statement"] == "ddl"
+    assert int(parameters["log_min_duration_statement"]) > 0
+    assert parameters["log_parameter_max_length"] == "0"
+    assert parameters["log_parameter_max_length_on_error"] == "0"
+    assert parameters["log_disconnections"] == "1"
+
+
+def test_no_session_holds_locks_for_ever(template: Template) -> None:
+    parameters = _parameters(template)
+    assert 0 < int(parameters["idle_in_transaction_session_timeout"]) <= 60_000
+    # As long as a step of the migrations may take.
+    assert int(parameters["statement_timeout"]) == 900_000
+
+
+def test_it_is_private(template: Template, instance: dict[str, Any]) -> None:
     assert instance["PubliclyAccessible"] is False
     assert instance["VPCSecurityGroups"] == ["sg-1"]
-    (subnets,) = properties("AWS::RDS::DBSubnetGroup")
+    (subnets,) = _all(template, "AWS::RDS::DBSubnetGroup")
     assert subnets["SubnetIds"] == ["subnet-data-a", "subnet-data-b"]
 
 
@@ -72,59 +156,63 @@ def test_it_survives_a_zone_and_an_operator(instance: dict[str, Any]) -> None:
     assert instance["DeletionProtection"] is True
     assert instance["BackupRetentionPeriod"] == 7
     assert instance["DeleteAutomatedBackups"] is False
-    assert instance["AutoMinorVersionUpgrade"] is True
+    assert instance["CopyTagsToSnapshot"] is True
+
+
+def test_storage_is_gp3_and_grows(instance: dict[str, Any]) -> None:
     assert instance["StorageType"] == "gp3"
+    assert (instance["AllocatedStorage"], instance["MaxAllocatedStorage"]) == ("20", 100)
 
 
-def test_its_password_is_generated_and_never_in_the_template(
-    instance: dict[str, Any], properties: Properties, key: kms.IKey
-) -> None:
-    (secret,) = properties("AWS::SecretsManager::Secret")
-    assert secret["KmsKeyId"] == key.key_arn
-    assert secret["GenerateSecretString"]["GenerateStringKey"] == "password"
-    assert "resolve:secretsmanager" in str(instance["MasterUserPassword"])
-    assert instance["EnableIAMDatabaseAuthentication"] is True
+def test_backup_and_maintenance_do_not_meet(instance: dict[str, Any]) -> None:
+    """RDS refuses windows that overlap; they are in UTC."""
+    begins, ends = (_minutes(time) for time in instance["PreferredBackupWindow"].split("-"))
+    maintenance = re.findall(r"\d\d:\d\d", instance["PreferredMaintenanceWindow"])
+    first, last = (_minutes(time) for time in maintenance)
+    assert ends - begins >= 30
+    assert last - first >= 30
+    assert ends <= first or last <= begins
 
 
-def test_its_logs_are_encrypted_and_expire(
-    instance: dict[str, Any], properties: Properties, key: kms.IKey
-) -> None:
-    log_groups = {group["LogGroupName"]: group for group in properties("AWS::Logs::LogGroup")}
+def _minutes(time: str) -> int:
+    hours, _, minutes = time.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def test_it_is_watched_each_minute_by_a_role_of_its_own(template: Template, instance: dict[str, Any]) -> None:
+    assert instance["EnablePerformanceInsights"] is True
+    assert instance["MonitoringInterval"] == 60
+    roles = template.find_resources("AWS::IAM::Role")
+    trust = roles[instance["MonitoringRoleArn"]["Fn::GetAtt"][0]]["Properties"]["AssumeRolePolicyDocument"]
+    (statement,) = trust["Statement"]
+    assert statement["Principal"] == {"Service": "monitoring.rds.amazonaws.com"}
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+    source = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+    assert f":rds:{REGION}:{ACCOUNT}:db:gatehouse-test" in source
+
+
+def test_its_logs_are_encrypted_and_expire(template: Template, instance: dict[str, Any]) -> None:
+    log_groups = {group["LogGroupName"]: group for group in _all(template, "AWS::Logs::LogGroup")}
     assert log_groups.keys() == {
         f"/aws/rds/instance/{instance['DBInstanceIdentifier']}/{log}"
         for log in instance["EnableCloudwatchLogsExports"]
     }
     for group in log_groups.values():
-        assert group["KmsKeyId"] == key.key_arn
+        assert group["KmsKeyId"] == KEY
         assert group["RetentionInDays"] == 30
 
 
-@pytest.mark.parametrize(
-    ("removal_policy", "deletion_policy"),
-    [
-        (cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, "RetainExceptOnCreate"),
-        (cdk.RemovalPolicy.DESTROY, "Snapshot"),
-    ],
-)
-def test_removal_keeps_the_instance_or_a_snapshot(
-    stack: cdk.Stack,
-    vpc: ec2.IVpc,
-    security_group: ec2.ISecurityGroup,
-    key: kms.IKey,
-    removal_policy: cdk.RemovalPolicy,
-    deletion_policy: str,
-) -> None:
-    _database(stack, vpc, security_group, key, removal_policy)
+def test_a_protected_instance_and_what_it_uses_are_kept(template: Template) -> None:
+    for resource_type in ("DBInstance", "DBParameterGroup", "DBSubnetGroup"):
+        template.has_resource(
+            f"AWS::RDS::{resource_type}",
+            {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"},
+        )
+
+
+def test_removal_leaves_a_snapshot_elsewhere() -> None:
+    stack = _stack()
+    _database(stack, cdk.RemovalPolicy.DESTROY)
     Template.from_stack(stack).has_resource(
-        "AWS::RDS::DBInstance",
-        {
-            "DeletionPolicy": deletion_policy,
-            "UpdateReplacePolicy": deletion_policy.removesuffix("ExceptOnCreate"),
-            "Properties": {"MaxAllocatedStorage": 100},
-        },
+        "AWS::RDS::DBInstance", {"DeletionPolicy": "Snapshot", "UpdateReplacePolicy": "Snapshot"}
     )
-
-
-def test_what_a_kept_instance_uses_is_kept_too(database: Database, stack: cdk.Stack) -> None:
-    for resource_type in ("AWS::RDS::DBParameterGroup", "AWS::RDS::DBSubnetGroup"):
-        Template.from_stack(stack).has_resource(resource_type, {"DeletionPolicy": "RetainExceptOnCreate"})

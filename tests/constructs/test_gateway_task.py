@@ -8,8 +8,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from gatehouse.container_settings import ContainerSettings
-from gatehouse.gateway_task import HEALTH_COMMAND, GatewayTask
-from gatehouse.hardening import USER
+from gatehouse.gateway_task import GatewayTask
+from gatehouse.profiles.gatehouse import HEALTH_COMMAND, USER, gatehouse_profile
 from tests.constructs.conftest import ROOT, Properties
 
 DOCKERFILE = ROOT / "gateway_image" / "Dockerfile"
@@ -18,6 +18,9 @@ DOCKERFILE = ROOT / "gateway_image" / "Dockerfile"
 @pytest.fixture
 def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[str, Any]:
     secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
+    settings = ContainerSettings(
+        environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
+    )
     GatewayTask(
         stack,
         "Task",
@@ -25,10 +28,10 @@ def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[s
         cpu_architecture=ecs.CpuArchitecture.ARM64,
         cpu_units=512,
         memory_mib=1024,
-        port=8080,
-        settings=ContainerSettings(
-            environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
-        ),
+        profile=gatehouse_profile(settings=settings, migration_settings=settings, database_user="gateway"),
+        collector_image=None,
+        environment="dev",
+        task_role_name="gatehouse-dev-task",
         permissions=[],
         secret_key=key,
         log_key=key,
@@ -58,7 +61,7 @@ def test_secrets_are_references(container: dict[str, Any]) -> None:
 
 
 def test_health_and_user_are_those_of_the_image(container: dict[str, Any]) -> None:
-    assert container["HealthCheck"]["Command"] == HEALTH_COMMAND
+    assert container["HealthCheck"]["Command"] == list(HEALTH_COMMAND)
     dockerfile = " ".join(DOCKERFILE.read_text(encoding="utf-8").split())
     command = ", ".join(f'"{word}"' for word in HEALTH_COMMAND[1:])
     assert f"CMD [{command}]" in dockerfile

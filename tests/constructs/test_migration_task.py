@@ -9,22 +9,25 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from gatehouse.container_settings import ContainerSettings
-from gatehouse.hardening import PYTHON, USER
 from gatehouse.migration_task import MigrationTask
+from gatehouse.profiles.gatehouse import PYTHON, USER, gatehouse_profile
 from tests.constructs.conftest import Properties
 
 
 @pytest.fixture
 def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[str, Any]:
     secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
+    settings = ContainerSettings(
+        environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
+    )
+    profile = gatehouse_profile(settings=settings, migration_settings=settings, database_user="gateway")
+    assert profile.migrations is not None
     MigrationTask(
         stack,
         "Migrations",
         image=ecs.ContainerImage.from_registry("example.com/gateway:1"),
         cpu_architecture=ecs.CpuArchitecture.ARM64,
-        settings=ContainerSettings(
-            environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
-        ),
+        migrations=profile.migrations,
         secret_key=key,
         log_key=key,
         log_retention=logs.RetentionDays.ONE_MONTH,

@@ -6,12 +6,14 @@ from typing import Any, Literal
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
 from gatehouse.model_access import ModelAccess
 from gateway.catalog import Catalog
 
 ROLE = "arn:aws:iam::222222222222:role/models"
+KEY = "arn:aws:kms:eu-central-1:111111111111:key/data"
 INVOKE = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
 PROFILE = "arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.amazon.nova-lite-v1:0"
 APPLICATION_PROFILE = "arn:aws:bedrock:eu-central-1:111111111111:application-inference-profile/a1b2"
@@ -33,7 +35,8 @@ def _access(
         for number, deployment in enumerate(deployments)
     ]
     catalog = Catalog.model_validate({"models": models})
-    return ModelAccess(stack, catalog, bedrock_authentication=authentication)
+    secret_key = kms.Key.from_key_arn(stack, f"Key{len(stack.node.children)}", KEY)
+    return ModelAccess(stack, catalog, bedrock_authentication=authentication, secret_key=secret_key)
 
 
 def _statements(
@@ -165,14 +168,17 @@ def test_keys_are_read_from_the_named_secrets_alone(stack: cdk.Stack) -> None:
         compatible | {"api_key_secret": "providers/openai"},
         compatible | {"api_key_secret": arn},
     )
+    secrets = ["arn:aws:secretsmanager:eu-central-1:111111111111:secret:providers/openai-??????", arn]
     assert statements == [
+        {"Action": "secretsmanager:GetSecretValue", "Resource": secrets},
         {
-            "Action": "secretsmanager:GetSecretValue",
-            "Resource": [
-                "arn:aws:secretsmanager:eu-central-1:111111111111:secret:providers/openai-??????",
-                arn,
-            ],
-        }
+            "Action": "kms:Decrypt",
+            "Resource": KEY,
+            "Condition": {
+                "StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"},
+                "ArnLike": {"kms:EncryptionContext:SecretARN": secrets},
+            },
+        },
     ]
 
 

@@ -39,7 +39,15 @@ def test_no_bucket_is_public_or_without_versions(buckets: list[dict[str, Any]]) 
 def test_no_bucket_answers_without_tls(properties: Properties) -> None:
     for policy in properties("AWS::S3::BucketPolicy"):
         denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
-        assert {"Bool": {"aws:SecureTransport": "false"}} in [statement["Condition"] for statement in denied]
+        conditions = [statement["Condition"] for statement in denied]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
+        assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in conditions
+
+
+def test_no_bucket_takes_objects_under_keys_of_callers(buckets: list[dict[str, Any]]) -> None:
+    for bucket in buckets:
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
 
 
 def test_objects_are_encrypted_with_our_key_and_every_access_is_logged(

@@ -4,9 +4,10 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 
-from gatehouse.endpoints import ServiceEndpoints
 from gatehouse.security_groups import SecurityGroups
 from tests.constructs.conftest import Properties
+
+NOWHERE = "255.255.255.255/32"  # the CDK's way to say it
 
 
 @pytest.fixture
@@ -15,6 +16,8 @@ def groups(stack: cdk.Stack, vpc: ec2.IVpc) -> SecurityGroups:
         stack,
         "Groups",
         vpc=vpc,
+        has_ipv6=False,
+        load_balancer_asks_issuer=False,
         allowed_cidrs=["192.0.2.0/24"],
         service_port=8080,
         database_port=5432,
@@ -59,38 +62,70 @@ def test_database_cache_and_endpoints_open_no_connections(properties: Properties
         (group["GroupDescription"], rule["FromPort"])
         for group in properties("AWS::EC2::SecurityGroup")
         for rule in group.get("SecurityGroupEgress", [])
-        if rule["CidrIp"] != "255.255.255.255/32"  # the CDK's way to say: nowhere
+        if rule["CidrIp"] != NOWHERE
     }
     assert outward == {("Tasks of the gateway", 443)}
 
 
-def test_endpoints_admit_their_security_group_alone(
-    stack: cdk.Stack, vpc: ec2.IVpc, groups: SecurityGroups, properties: Properties
+@pytest.mark.usefixtures("groups")
+def test_every_group_and_every_rule_says_what_it_is_for(properties: Properties) -> None:
+    groups = properties("AWS::EC2::SecurityGroup")
+    rules = properties("AWS::EC2::SecurityGroupIngress") + properties("AWS::EC2::SecurityGroupEgress")
+    for group in groups:
+        rules += group.get("SecurityGroupIngress", []) + group.get("SecurityGroupEgress", [])
+    assert all(rule["Description"] for rule in rules)
+    assert all(group["GroupDescription"] for group in groups)
+
+
+@pytest.mark.usefixtures("groups")
+def test_every_rule_opens_one_port(properties: Properties) -> None:
+    for group in properties("AWS::EC2::SecurityGroup"):
+        for rule in group.get("SecurityGroupIngress", []) + group.get("SecurityGroupEgress", []):
+            if rule.get("CidrIp") != NOWHERE:
+                assert (rule["IpProtocol"], rule["FromPort"]) == ("tcp", rule["ToPort"])
+    for kind in ("Ingress", "Egress"):
+        for rule in properties(f"AWS::EC2::SecurityGroup{kind}"):
+            assert (rule["IpProtocol"], rule["FromPort"]) == ("tcp", rule["ToPort"])
+
+
+def test_callers_and_providers_may_have_ipv6_addresses(
+    stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
 ) -> None:
-    ServiceEndpoints(
+    SecurityGroups(
         stack,
-        "Endpoints",
+        "Groups",
         vpc=vpc,
-        subnets=ec2.SubnetSelection(subnet_group_name="service"),
-        security_group=groups.endpoints,
+        has_ipv6=True,
+        load_balancer_asks_issuer=False,
+        allowed_cidrs=["2001:db8::/32"],
+        service_port=8080,
+        database_port=5432,
+        cache_port=6379,
     )
-    interfaces = [e for e in properties("AWS::EC2::VPCEndpoint") if e["VpcEndpointType"] == "Interface"]
-    assert {str(endpoint["ServiceName"]).split(".", 3)[3] for endpoint in interfaces} == {
-        "appconfigdata",
-        "bedrock-runtime",
-        "ecr.api",
-        "ecr.dkr",
-        "logs",
-        "secretsmanager",
-        "sts",
-    }
-    for endpoint in interfaces:
-        assert [_group(group) for group in endpoint["SecurityGroupIds"]] == ["Endpoints"]
-        assert endpoint["PrivateDnsEnabled"] is True
-    # Nobody but the service: the endpoints' group takes no rule of the whole VPC.
-    (rule,) = [
-        rule
-        for rule in properties("AWS::EC2::SecurityGroupIngress")
-        if _group(rule["GroupId"]) == "Endpoints"
+    groups = {group["GroupDescription"]: group for group in properties("AWS::EC2::SecurityGroup")}
+    callers = groups["Callers to the load balancer"]["SecurityGroupIngress"]
+    assert sorted((rule["CidrIpv6"], rule["FromPort"]) for rule in callers) == [
+        ("2001:db8::/32", 80),
+        ("2001:db8::/32", 443),
     ]
-    assert _group(rule["SourceSecurityGroupId"]) == "Service"
+    outward = groups["Tasks of the gateway"]["SecurityGroupEgress"]
+    assert [rule.get("CidrIp") or rule["CidrIpv6"] for rule in outward] == ["0.0.0.0/0", "::/0"]
+
+
+def test_a_load_balancer_that_signs_people_in_reaches_who_issues_tokens(
+    stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
+) -> None:
+    SecurityGroups(
+        stack,
+        "Groups",
+        vpc=vpc,
+        has_ipv6=True,
+        load_balancer_asks_issuer=True,
+        allowed_cidrs=["192.0.2.0/24"],
+        service_port=8080,
+        database_port=5432,
+        cache_port=6379,
+    )
+    groups = {group["GroupDescription"]: group for group in properties("AWS::EC2::SecurityGroup")}
+    (outward,) = groups["Callers to the load balancer"]["SecurityGroupEgress"]
+    assert (outward["CidrIp"], outward["FromPort"], outward["ToPort"]) == ("0.0.0.0/0", 443, 443)

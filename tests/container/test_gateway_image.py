@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatehouse.gateway_task import HEALTH_COMMAND
-from gatehouse.hardening import USER
+from gatehouse.profiles.gatehouse import HEALTH_COMMAND, USER
 from gateway import DEFAULT_PORT
 from local.container.docker import Docker
 from local.container.images import CONTEXT, base_image
@@ -58,7 +57,7 @@ def test_it_runs_the_gateway_as_the_user_of_the_task_definition(config: Any) -> 
 
 
 def test_its_health_check_is_that_of_the_task_definition(config: Any) -> None:
-    assert config["Healthcheck"]["Test"] == HEALTH_COMMAND
+    assert config["Healthcheck"]["Test"] == list(HEALTH_COMMAND)
 
 
 def test_it_says_what_it_is(config: Any) -> None:

@@ -33,8 +33,13 @@ def test_the_help_of_every_command_has_an_example_of_it(run: Run, name: str) -> 
     assert result.exit_code == 0
     assert f"  {name}" in result.stdout.partition("Examples:")[2] or "completion" in name
     if "completion" not in name:
-        assert "--profile" in result.stdout
+        assert "--json" in result.stdout
     assert "Usage: gatehouse" in result.stdout
+
+
+def test_commands_that_ask_no_gateway_want_none(run: Run) -> None:
+    assert "--endpoint" in run("projects", "list", "--help").stdout
+    assert "--endpoint" not in run("accounts", "list", "--help").stdout
 
 
 def test_the_help_tells_the_exit_codes_and_why_the_key_is_no_option(run: Run) -> None:
@@ -172,14 +177,14 @@ def _complete(run: Run, *words: str, **variables: str) -> list[str]:
 
 def test_a_shell_asks_the_program_itself(run_process: RunProcess) -> None:
     asked = {"_GATEHOUSE_COMPLETE": "bash_complete", "COMP_WORDS": "gatehouse pro", "COMP_CWORD": "1"}
-    assert run_process(**asked).stdout == "plain,projects\n"
+    assert run_process(**asked).stdout == "plain,projects\nplain,provider-keys\n"
 
 
 def test_names_and_ids_are_completed(admin: AdminStandIn, run: Run) -> None:
     evil = {**PROJECT, "name": "search $(touch /tmp/x)"}
     admin.pages_of("/projects", PROJECT, evil, {**PROJECT, "name": "ads"})
     admin.pages_of("/keys", KEY)
-    assert _complete(run, "pro") == ["projects"]
+    assert _complete(run, "proj") == ["projects"]
     assert _complete(run, "projects", "show", "sea") == ["search"]
     assert _complete(run, "keys", "revoke", "key_") == [KEY["id"]]
     assert _complete(run, "keys", "list", "--project", "a") == ["ads"]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gatehouse.functions.pre_token.index import PROJECT_CLAIM
 from gateway.identity.issuers import parse_issuers
 from gateway.migrations.settings import load_migration_settings
 from gateway.settings import (
@@ -41,7 +42,8 @@ def _container(assembly: "Assembly", name: str) -> dict[str, Any]:
 def _environ(container: dict[str, Any], assembly: "Assembly") -> dict[str, str]:
     """What the deployed process finds in its environment, references and secrets resolved."""
     plain = {entry["Name"]: _resolved(entry["Value"]) for entry in container["Environment"]}
-    return plain | {entry["Name"]: _secret(entry["ValueFrom"], assembly) for entry in container["Secrets"]}
+    secrets = {entry["Name"]: _secret(entry["ValueFrom"], assembly) for entry in container.get("Secrets", [])}
+    return plain | secrets
 
 
 def _resolved(value: Any) -> str:
@@ -79,7 +81,7 @@ def _secret(value_from: Any, assembly: "Assembly") -> str:
 def test_the_gateway_accepts_the_deployed_environment(environ: dict[str, str], assembly: "Assembly") -> None:
     settings = load_settings(environ)
     assert settings.environment == assembly.environment
-    assert settings.cache_username == "gateway"
+    assert settings.cache_username == f"gatehouse-{assembly.environment}-gateway"
     assert settings.database_tls
     assert settings.cache_tls
     config = load_environment(assembly.environment)
@@ -90,10 +92,14 @@ def test_the_gateway_accepts_the_deployed_environment(environ: dict[str, str], a
     assert settings.forwarded_hops == 1
 
 
-def test_the_gateway_signs_in_to_the_database_without_a_password(environ: dict[str, str]) -> None:
+def test_the_gateway_signs_in_to_database_and_cache_without_a_password(
+    environ: dict[str, str], assembly: "Assembly"
+) -> None:
     settings = load_settings(environ)
-    assert settings.database_authentication == "iam"
-    assert settings.database_password is None
+    assert settings.database_authentication == settings.cache_authentication == "iam"
+    assert settings.database_password is settings.cache_password is None
+    (user,) = assembly.resources("Data", "AWS::ElastiCache::User").values()
+    assert settings.cache_username == user["Properties"]["UserName"]
 
 
 def test_the_migrations_accept_the_deployed_environment_and_prepare_the_gateway_s_user(
@@ -107,6 +113,10 @@ def test_the_migrations_accept_the_deployed_environment_and_prepare_the_gateway_
         gateway.database_name,
     )
     assert settings.tls
+    assert (settings.authentication, settings.password) == ("iam", None)
+    assert settings.region == load_environment(assembly.environment).region
+    (instance,) = assembly.resources("Data", "AWS::RDS::DBInstance").values()
+    assert settings.username == instance["Properties"]["MasterUsername"]
     assert settings.serving_username == gateway.database_username != settings.username
     assert settings.serving_authentication == gateway.database_authentication
 
@@ -116,8 +126,12 @@ def test_the_tokens_of_the_user_pool_are_accepted(environ: dict[str, str], assem
     region = load_environment(assembly.environment).region
     assert issuer.issuer.startswith(f"https://cognito-idp.{region}.amazonaws.com/")
     assert issuer.keys_url == f"{issuer.issuer}/.well-known/jwks.json"
-    assert len(issuer.client_ids) == 1
+    clients = assembly.resources("Identity", "AWS::Cognito::UserPoolClient")
+    # The console's tokens are the load balancer's alone.
+    assert len(issuer.client_ids) == len([name for name in clients if "Console" not in name])
     assert issuer.token_use == "access"
+    assert issuer.roles_claim == "cognito:groups"
+    assert issuer.project_claim == PROJECT_CLAIM
     (server,) = assembly.resources("Identity", "AWS::Cognito::UserPoolResourceServer").values()
     (scope,) = server["Properties"]["Scopes"]
     assert issuer.required_scope == f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
@@ -131,34 +145,51 @@ def test_every_variable_is_a_setting_and_nothing_required_is_missing(environ: di
 
 def test_secrets_are_references_and_only_they_are(container: dict[str, Any]) -> None:
     secrets = {variable(field) for field in secret_fields()}
-    assert {entry["Name"] for entry in container["Secrets"]} == secrets - {variable("database_password")}
+    passwords = {variable("database_password"), variable("cache_password")}
+    assert {entry["Name"] for entry in container["Secrets"]} == secrets - passwords
     assert secrets.isdisjoint(entry["Name"] for entry in container["Environment"])
 
 
-def test_only_the_migrations_know_the_owner_of_the_database(assembly: "Assembly") -> None:
-    (owner,) = (
-        reference
-        for reference in assembly.resources("Data", "AWS::SecretsManager::Secret")
-        if "Owner" in reference
-    )
-    assert owner not in json.dumps(_container(assembly, "gateway"))
-    assert owner in json.dumps(_container(assembly, "migrations"))
-    policies = assembly.resources("Service", "AWS::IAM::Policy")
-    assert [name for name, policy in policies.items() if owner in json.dumps(policy["Properties"])] == [
-        name for name in policies if name.startswith("MigrationsDefinitionExecutionRole")
+def test_each_task_may_sign_in_as_its_own_user_of_its_own_database_alone(assembly: "Assembly") -> None:
+    users = {name: _users_of_the_database(policy) for name, policy in _policies_of_tasks(assembly).items()}
+    assert {name: found for name, found in users.items() if found} == {
+        "Task": ["gateway"],
+        "MigrationsDefinition": ["gatehouse"],
+    }
+
+
+def _policies_of_tasks(assembly: "Assembly") -> dict[str, Any]:
+    """What the tasks themselves may do, by the construct that holds their role."""
+    policies = assembly.resources("Service", "AWS::IAM::Policy").items()
+    marker = "TaskRoleDefaultPolicy"
+    return {name.partition(marker)[0]: policy for name, policy in policies if marker in name}
+
+
+def _users_of_the_database(policy: dict[str, Any]) -> list[str]:
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    connect = [s for s in statements if "rds-db" in json.dumps(s["Action"])]
+    for statement in connect:
+        assert statement["Action"] == "rds-db:connect"
+        resource = json.dumps(statement["Resource"])
+        assert "DbiResourceId" in resource
+        assert resource.count("dbuser:") == 1
+        assert "*" not in resource
+    return [json.dumps(s["Resource"]).rstrip(']}"').rpartition("/")[2] for s in connect]
+
+
+def test_the_gateway_alone_may_sign_in_to_its_own_cache(assembly: "Assembly") -> None:
+    statements = [
+        (name, statement)
+        for name, policy in assembly.resources("Service", "AWS::IAM::Policy").items()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "elasticache" in json.dumps(statement["Action"])
     ]
-
-
-def test_the_gateway_may_sign_in_as_its_own_user_of_its_own_database_alone(assembly: "Assembly") -> None:
-    policies = assembly.resources("Service", "AWS::IAM::Policy").values()
-    statements = [s for p in policies for s in p["Properties"]["PolicyDocument"]["Statement"]]
-    (connect,) = (s for s in statements if "rds-db" in json.dumps(s["Action"]))
-    assert connect["Action"] == "rds-db:connect"
-    resource = json.dumps(connect["Resource"])
-    assert "DbiResourceId" in resource
-    assert resource.count("dbuser:") == 1
-    assert resource.rstrip(']}"').endswith("/gateway")
-    assert "*" not in resource
+    ((name, connect),) = statements
+    assert name.startswith("TaskTaskRole")
+    assert connect["Action"] == "elasticache:Connect"
+    resources = json.dumps(connect["Resource"])
+    assert resources.count("replicationgroup:") == resources.count(":user:") == 1
+    assert "*" not in resources
 
 
 def test_the_schema_is_migrated_before_the_service_is_updated(assembly: "Assembly") -> None:
@@ -187,8 +218,8 @@ def test_ports_agree_from_load_balancer_to_process(
 ) -> None:
     port = load_settings(environ).port
     assert [mapping["ContainerPort"] for mapping in container["PortMappings"]] == [port]
-    (targets,) = assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values()
-    assert targets["Properties"]["Port"] == port
+    for targets in assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values():
+        assert targets["Properties"]["Port"] == port
     (service,) = assembly.resources("Service", "AWS::ECS::Service").values()
     assert [entry["ContainerPort"] for entry in service["Properties"]["LoadBalancers"]] == [port]
 
@@ -197,7 +228,7 @@ def test_streams_have_time_to_finish(
     container: dict[str, Any], environ: dict[str, str], assembly: "Assembly"
 ) -> None:
     settings = load_settings(environ)
-    (targets,) = assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values()
-    attributes = {entry["Key"]: entry["Value"] for entry in targets["Properties"]["TargetGroupAttributes"]}
     assert settings.lame_duck_seconds + settings.drain_seconds < container["StopTimeout"]
-    assert int(attributes["deregistration_delay.timeout_seconds"]) < container["StopTimeout"]
+    for targets in assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values():
+        attributes = {a["Key"]: a["Value"] for a in targets["Properties"]["TargetGroupAttributes"]}
+        assert int(attributes["deregistration_delay.timeout_seconds"]) < container["StopTimeout"]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 NESTED = "assembly-gatehouse-{}/manifest.json"
 STATEFUL_TYPES = {
+    "AWS::Backup::BackupVault",
     "AWS::Cognito::UserPool",
     "AWS::ECR::Repository",
     "AWS::ElastiCache::ReplicationGroup",
@@ -20,14 +21,13 @@ STATEFUL_TYPES = {
 }
 # Another ID means another resource: CloudFormation would create an empty one and remove this one.
 STATEFUL = {
+    "Audit": {"AccessLogsBucketCD784A59", "TrailBucket6C1E344E"},
     "Keys": {"EncryptionKeysData00D179BE", "EncryptionKeysLogs2DDB25A0"},
     "Data": {
         "AccessLogsBucketCD784A59",
         "BootstrapKeysSecret6736D361",
-        "CachePassword81962705",
         "CacheReplicationGroupBFE59FF3",
         "DatabaseInstanceAA8A5FDE",
-        "DatabaseOwnerD07B5662",
         "KeyHashingSecret4A08112E",
         "ObjectStoreBucketCFE8051E",
     },
@@ -35,8 +35,12 @@ STATEFUL = {
     "Registry": {"ImagesRepository2D0F5B9C"},
     "Edge": {"AccessLogsBucketCD784A59"},
 }
+# Where the environment keeps copies of its database.
+VAULT = {"Backup": {"DatabaseVaultD3D0CD18"}}
+# Each account and region that serves models, by the beginning of the stack's name.
+MODELS = ("ModelAccess-", {"Key9BCD29C7"})
 # Rebuilt from other data, so it goes with its stack.
-DISPOSABLE = {"CacheReplicationGroupBFE59FF3", "CachePassword81962705"}
+DISPOSABLE = {"CacheReplicationGroupBFE59FF3"}
 
 
 def test_logical_ids_are_pinned(assembly: "Assembly") -> None:
@@ -48,11 +52,16 @@ def test_logical_ids_are_pinned(assembly: "Assembly") -> None:
         }
         for stack, template in assembly.templates.items()
     }
-    assert {stack: ids for stack, ids in found.items() if ids} == STATEFUL
+    has_vault = load_environment(assembly.environment).backup.enabled
+    expected = STATEFUL | (VAULT if has_vault else {})
+    prefix, in_models = MODELS
+    places = {stack: ids for stack, ids in found.items() if stack.startswith(prefix)}
+    assert all(ids in (in_models, set()) for ids in places.values()), places
+    assert {stack: ids for stack, ids in found.items() if ids and stack not in places} == expected
 
 
 def test_data_outlives_its_stack_where_the_environment_is_protected(production: "Assembly") -> None:
-    for stack, logical_ids in STATEFUL.items():
+    for stack, logical_ids in (STATEFUL | VAULT).items():
         for logical_id in logical_ids - DISPOSABLE:
             resource = production.templates[stack]["Resources"][logical_id]
             assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}, (stack, logical_id)
@@ -90,7 +99,12 @@ def test_dev_can_be_removed(development: "Assembly") -> None:
         for logical_id, resource in template["Resources"].items()
         if resource.get("DeletionPolicy") == "Retain"
     }
-    assert kept == {("Data", "AccessLogsBucketCD784A59"), ("Edge", "AccessLogsBucketCD784A59")}
+    assert kept == {
+        ("Audit", "AccessLogsBucketCD784A59"),
+        ("Audit", "TrailBucket6C1E344E"),
+        ("Data", "AccessLogsBucketCD784A59"),
+        ("Edge", "AccessLogsBucketCD784A59"),
+    }
     assert development.resources("Data", "AWS::RDS::DBInstance")["DatabaseInstanceAA8A5FDE"][
         "DeletionPolicy"
     ] == ("Snapshot")

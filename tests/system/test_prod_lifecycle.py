@@ -84,14 +84,21 @@ class Production:
     def client(self, service: str) -> Any:
         return aws.client(service, self.options, CONFIG.region)
 
+    def cloudformation(self, stack: Stack) -> Any:
+        return aws.client("cloudformation", self.options, stack.region, account=stack.account)
+
     @property
     def stacks(self) -> list[Stack]:
         return read_stacks(self.options.assembly)
 
     def status(self) -> dict[str, str]:
-        deployed = self.client("cloudformation").describe_stacks()["Stacks"]
-        names = {stack.name for stack in self.stacks}
-        return {each["StackName"]: each["StackStatus"] for each in deployed if each["StackName"] in names}
+        """The state of each stack that is there, wherever it is."""
+        found = {}
+        for stack in self.stacks:
+            for each in self.cloudformation(stack).describe_stacks()["Stacks"]:
+                if each["StackName"] == stack.name:
+                    found[stack.name] = each["StackStatus"]
+        return found
 
     def service(self) -> dict[str, Any]:
         ecs = self.client("ecs")
@@ -174,18 +181,16 @@ def test_no_stack_can_be_destroyed_by_mistake(production: Production) -> None:
 
 
 def test_data_outlives_the_stacks(production: Production) -> None:
-    cloudformation = production.client("cloudformation")
-    resources = {
-        each["PhysicalResourceId"]: each["ResourceType"]
-        for stack in production.stacks
-        for each in cloudformation.describe_stack_resources(StackName=stack.name)["StackResources"]
-        if each["ResourceType"] in STATEFUL
-    }
+    resources: set[str] = set()
     for stack in production.stacks:
+        cloudformation = production.cloudformation(stack)
+        found = cloudformation.describe_stack_resources(StackName=stack.name)["StackResources"]
+        if stack.account == CONFIG.account and stack.region == CONFIG.region:
+            resources |= {each["PhysicalResourceId"] for each in found if each["ResourceType"] in STATEFUL}
         cloudformation.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
     production.cli("destroy", "--force", *_paths(production))
     assert set(production.status().values()) <= {"DELETE_COMPLETE"}
-    assert resources.keys() - _existing(production) == set()
+    assert resources - _existing(production) == set()
 
 
 def _existing(production: Production) -> set[str]:

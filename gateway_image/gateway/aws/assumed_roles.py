@@ -78,6 +78,7 @@ def credentials_by_role(
         region=settings.region,
         endpoint_url=settings.sts_endpoint_url,
         session_name=re.sub(r"[^\w+=,.@-]", "-", f"gatehouse-{settings.environment}", flags=re.ASCII)[:64],
+        external_id=settings.role_external_id,
         # The tags of the platform's stacks, so that cost reports add up by the same keys.
         tags={"project": "gatehouse", "environment": settings.environment},
     )

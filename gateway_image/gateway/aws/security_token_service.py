@@ -24,7 +24,8 @@ class UnavailableError(CredentialsError):
 class SecurityTokenService:
     """Assumes roles as this process's own role, through the STS endpoint of its region.
 
-    session_name and tags mark the sessions, in CloudTrail and in cost reports.
+    session_name and tags mark the sessions, in CloudTrail and in cost reports. external_id is what the roles'
+    trust policies ask for, if they do.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class SecurityTokenService:
         region: str,
         endpoint_url: str | None,
         session_name: str,
+        external_id: str | None,
         tags: dict[str, str],
     ) -> None:
         self._http = http
@@ -47,6 +49,8 @@ class SecurityTokenService:
             "RoleSessionName": session_name,
             "DurationSeconds": str(SESSION_SECONDS),
         }
+        if external_id is not None:
+            self._parameters["ExternalId"] = external_id
         for number, (key, value) in enumerate(tags.items(), start=1):
             self._parameters[f"Tags.member.{number}.Key"] = key
             self._parameters[f"Tags.member.{number}.Value"] = value

@@ -34,7 +34,8 @@ class Session(asyncio.Protocol):
     more, and every command that waits fails with CacheUnavailableError. A single reply that is overdue fails
     its command alone.
 
-    on_message: called with channel and message. ended: why the connection is no more, once it is.
+    on_message: called with channel and message. ended: why the connection is no more, once it is. Replies
+    have to come in time from `watch` on.
     """
 
     def __init__(self, on_message: OnMessage) -> None:
@@ -49,6 +50,7 @@ class Session(asyncio.Protocol):
         # How many commands had been sent by the last look, and by the one before it.
         self._sent_before = (0, 0)
         self._writable = False
+        self._next_look: asyncio.TimerHandle | None = None
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
     def send(self, *words: Word, on_late: OnLate | None = None) -> asyncio.Future[Any]:
@@ -67,6 +69,19 @@ class Session(asyncio.Protocol):
         self._write(words)
         self._waiting.append(None)
 
+    def watch(self) -> None:
+        """Give up a connection that hangs from now on, and commands whose reply is overdue."""
+        if not self.ended.done():
+            self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    async def finish(self) -> None:
+        """Wait until every command has its reply or has failed, then close; send none after this."""
+        try:
+            while self._waiting:  # noqa: ASYNC110 (replies tell nobody: that would cost each of them)
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Send what was posted, then close."""
         self._end("the connection was closed")
@@ -77,7 +92,6 @@ class Session(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_UNSENT_LIMIT_BYTES)
         self._writable = True
-        self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the event loop."""
@@ -147,7 +161,8 @@ class Session(asyncio.Protocol):
             return
         self.ended.set_result(reason)
         self._writable = False
-        self._next_look.cancel()
+        if self._next_look is not None:
+            self._next_look.cancel()
         for waiting in self._waiting:
             _fail(waiting, CacheUnavailableError(reason))
         self._waiting.clear()

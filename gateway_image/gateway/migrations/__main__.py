@@ -9,8 +9,14 @@ import os
 import sys
 from collections.abc import Mapping
 
+from gateway.aws.credentials import CredentialsError, load_credentials
+from gateway.http_client import HttpClient
 from gateway.migrations.command import MigrationError, migrate
-from gateway.migrations.settings import MigrationSettingsError, load_migration_settings
+from gateway.migrations.settings import (
+    MigrationSettings,
+    MigrationSettingsError,
+    load_migration_settings,
+)
 from gateway.structured_log import Stream, StructuredLog
 
 
@@ -23,11 +29,21 @@ def main(environ: Mapping[str, str], output: Stream) -> int:
         return 2
     log = StructuredLog(output, "info")
     try:
-        asyncio.run(migrate(settings, log))
-    except MigrationError as error:
+        asyncio.run(_migrate(settings, environ, log))
+    except (MigrationError, CredentialsError) as error:
         log.write("error", "migration_failed", reason=str(error))
         return 1
     return 0
+
+
+async def _migrate(settings: MigrationSettings, environ: Mapping[str, str], log: StructuredLog) -> None:
+    if settings.authentication == "password":
+        return await migrate(settings, log)
+    http = HttpClient()
+    try:
+        await migrate(settings, log, await load_credentials(environ, http))
+    finally:
+        await http.close()
 
 
 if __name__ == "__main__":

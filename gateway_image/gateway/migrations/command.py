@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.aws.credentials import CredentialsError, CredentialSource
+from gateway.aws.database_token import database_token
 from gateway.database.tls import tls_context
 from gateway.migrations.serving_user import prepare_serving_user
 from gateway.migrations.settings import MigrationSettings
@@ -20,12 +22,17 @@ _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 900
 # While requests are served, a table may be in use for longer than a step waits for it.
 _ATTEMPTS = 20
-# What will not be mended by waiting: a wrong user, password or database.
-_WRONG_SETTINGS = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidCatalogNameError,
-)
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, CredentialsError, OSError)
+# What will not be mended by waiting: a wrong user, password or database. A role's new permission to sign in
+# takes some seconds to be known everywhere.
+_WRONG_SETTINGS = {
+    "password": (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidPasswordError,
+        asyncpg.InvalidCatalogNameError,
+    ),
+    "iam": (asyncpg.InvalidCatalogNameError,),
+}
 
 
 class MigrationError(Exception):
@@ -33,15 +40,19 @@ class MigrationError(Exception):
 
 
 async def migrate(
-    settings: MigrationSettings, log: StructuredLog, *, wait_seconds: float = WAIT_SECONDS
+    settings: MigrationSettings,
+    log: StructuredLog,
+    credentials: CredentialSource | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Wait for the database, run the missing steps and prepare the serving user, all or nothing.
 
     Safe to run again and by several at once. A schema from a newer release is left as it is: releases before
-    it go on working. Raises MigrationError.
+    it go on working. credentials: needed to sign in as an IAM role. Raises MigrationError.
     """
-    connect = _connector(settings)
-    await _wait_for_database(connect, log, wait_seconds)
+    connect = _connector(settings, credentials)
+    await _wait_for_database(connect, log, wait_seconds, _WRONG_SETTINGS[settings.authentication])
 
     def tell(revision: str, description: str, number: int, total: int) -> None:
         log.write(
@@ -66,7 +77,7 @@ async def migrate(
         try:
             outcome = await upgrade(connect, on_step=tell, then=prepare)
             break
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError) as error:
+        except (*_ERRORS, SQLAlchemyError) as error:
             own = databases_own(error)
             if attempt == _ATTEMPTS or not isinstance(own, asyncpg.LockNotAvailableError):
                 raise MigrationError(f"nothing was changed: {_reason(own)}") from error
@@ -79,16 +90,19 @@ async def migrate(
 
 
 async def _wait_for_database(
-    connect: Callable[[], Awaitable[asyncpg.Connection]], log: StructuredLog, seconds: float
+    connect: Callable[[], Awaitable[asyncpg.Connection]],
+    log: StructuredLog,
+    seconds: float,
+    hopeless: tuple[type[asyncpg.PostgresError], ...],
 ) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
         try:
             connection = await connect()
-        except _WRONG_SETTINGS as error:
+        except hopeless as error:
             raise MigrationError(f"the database refuses to be signed in to: {_reason(error)}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        except (*_ERRORS, ValueError) as error:
             left = deadline - loop.time()
             if left <= 0:
                 raise MigrationError(f"no database within {seconds:g} s: {_reason(error)}") from error
@@ -99,7 +113,9 @@ async def _wait_for_database(
             return
 
 
-def _connector(settings: MigrationSettings) -> Callable[[], Awaitable[asyncpg.Connection]]:
+def _connector(
+    settings: MigrationSettings, credentials: CredentialSource | None = None
+) -> Callable[[], Awaitable[asyncpg.Connection]]:
     tls = tls_context() if settings.tls else None
 
     async def connect() -> asyncpg.Connection:
@@ -108,7 +124,7 @@ def _connector(settings: MigrationSettings) -> Callable[[], Awaitable[asyncpg.Co
             port=settings.port,
             database=settings.name,
             user=settings.username,
-            password=settings.password.get_secret_value(),
+            password=_password(settings, credentials),
             # None would mean: TLS if the server offers it, and without looking at its certificate.
             ssl=tls or False,
             timeout=_CONNECT_SECONDS,
@@ -122,6 +138,19 @@ def _connector(settings: MigrationSettings) -> Callable[[], Awaitable[asyncpg.Co
         )
 
     return connect
+
+
+def _password(settings: MigrationSettings, credentials: CredentialSource | None) -> str | None:
+    """A token of this connection's own with IAM; raises CredentialsError."""
+    if settings.authentication == "iam" and settings.region is not None and credentials is not None:
+        return database_token(
+            credentials.current(),
+            region=settings.region,
+            host=settings.host,
+            port=settings.port,
+            username=settings.username,
+        )
+    return settings.password.get_secret_value() if settings.password is not None else None
 
 
 def _reason(error: BaseException) -> str:

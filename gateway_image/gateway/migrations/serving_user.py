@@ -40,10 +40,11 @@ async def prepare_serving_user(
 
 
 async def _create_for_iam(connection: asyncpg.Connection, username: str) -> None:
-    """Create a user whom the caller is not a member of, so that the caller's password stays good.
+    """Create a user whom the caller is not a member of: RDS takes no password of a member of `rds_iam`.
 
-    Since PostgreSQL 16 whoever creates a role becomes a member of it, and through it of `rds_iam`, for ever.
-    So a role creates the user that is gone thereafter; nobody but RDS itself can alter or drop the user then.
+    So an owner who signs in as an IAM role can be given a password, should IAM fail it. Since PostgreSQL 16
+    whoever creates a role becomes a member of it, and through it of `rds_iam`, for ever. A role creates the
+    user that is gone thereafter; nobody but RDS itself can alter or drop the user then.
     """
     await _run(connection, "CREATE ROLE %I CREATEROLE", _MAKER)
     await _run(connection, "GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE", _MAKER)

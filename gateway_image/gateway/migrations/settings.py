@@ -22,7 +22,16 @@ class MigrationSettings(BaseModel):
     name: str
     tls: bool = True
     username: Annotated[str, Field(description="Who owns the schema.")]
-    password: SecretStr
+    authentication: Annotated[
+        Literal["password", "iam"],
+        Field(description="Sign in as the owner with a password or as the process's IAM role."),
+    ] = "password"
+    region: Annotated[
+        str | None, Field(description="The database's AWS region; needed with the authentication by IAM.")
+    ] = None
+    password: Annotated[
+        SecretStr | None, Field(description="The owner's; with IAM, a token is made for each connection.")
+    ] = None
     serving_username: Annotated[
         str, Field(min_length=1, max_length=63, description="Whom the gateway signs in as; the owner too.")
     ]
@@ -30,6 +39,14 @@ class MigrationSettings(BaseModel):
     serving_password: Annotated[
         SecretStr | None, Field(description="With the authentication by password, unless it is the owner.")
     ] = None
+
+    @model_validator(mode="after")
+    def _owner_can_sign_in(self) -> "MigrationSettings":
+        if self.authentication == "iam" and self.region is None:
+            raise ValueError("REGION is missing; with IAM, tokens are signed for it")
+        if self.authentication == "password" and self.password is None:
+            raise ValueError("PASSWORD is missing; set it, or AUTHENTICATION to iam")
+        return self
 
     @model_validator(mode="after")
     def _password_is_usable(self) -> "MigrationSettings":

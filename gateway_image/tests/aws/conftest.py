@@ -24,7 +24,10 @@ def simulator() -> Simulator:
                 "unknown_access_keys": "reject",
                 "accounts": [
                     {"id": "111111111111", "access_keys": {"AKIDOWN": "own-secret"}},
-                    {"id": "222222222222", "roles": [role]},
+                    {
+                        "id": "222222222222",
+                        "roles": [role, {"name": "asking", "external_id": "gatehouse-prod"}],
+                    },
                     {"id": "333333333333", "roles": [role | {"session_seconds": 1}]},
                 ],
                 "models": [

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 ROLE = "arn:aws:iam::222222222222:role/models"
 OTHER_ROLE = "arn:aws:iam::333333333333:role/models"
+ASKING_ROLE = "arn:aws:iam::222222222222:role/asking"
 UNKNOWN_ROLE = "arn:aws:iam::444444444444:role/models"
 OWN = Credentials(access_key_id="AKIDOWN", secret_access_key="own-secret")
 
@@ -40,9 +41,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.retry._FIRST_PAUSE_SECONDS", 0.01)
 
 
-def _credentials(http: HttpClient, sts_url: str, environment: str = "prod") -> CredentialsByRole:
+def _credentials(
+    http: HttpClient, sts_url: str, environment: str = "prod", external_id: str | None = None
+) -> CredentialsByRole:
     settings = Settings.model_construct(
-        environment=environment, region="eu-central-1", sts_endpoint_url=sts_url
+        environment=environment,
+        region="eu-central-1",
+        sts_endpoint_url=sts_url,
+        role_external_id=external_id,
     )
     return credentials_by_role(settings, http, StaticCredentials(OWN))
 
@@ -65,6 +71,26 @@ async def test_a_role_is_assumed_once_for_all_its_deployments(
     assert session.tags == {"project": "gatehouse", "environment": "prod"}
     assert len(simulator.log.since(0)) == 1
     assert credentials.current(None) == OWN
+
+
+@pytest.mark.parametrize(
+    ("external_id", "assumed"), [("gatehouse-prod", True), ("other", False), (None, False)]
+)
+async def test_a_role_that_asks_for_an_external_id_is_told_the_configured_one(
+    http: HttpClient,
+    simulator_url: str,
+    catalog_with: MakeCatalog,
+    external_id: str | None,
+    assumed: bool,
+) -> None:
+    credentials = _credentials(http, simulator_url, external_id=external_id)
+    await credentials.prepare_for(catalog_with(ROLE, ASKING_ROLE))
+    assert credentials.current(ROLE)
+    if assumed:
+        assert credentials.current(ASKING_ROLE)
+    else:
+        with pytest.raises(CredentialsError, match="AccessDenied"):
+            credentials.current(ASKING_ROLE)
 
 
 async def test_the_session_lasts_the_hour_that_role_chaining_allows(

@@ -19,6 +19,7 @@ from gateway.reachability import UnreachableError
 from gateway.settings import Settings
 
 Connect = Callable[..., Awaitable[Cache]]
+IAM_USER = "by-iam"
 
 
 @pytest.fixture
@@ -28,13 +29,16 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 class Valkey:
-    """A server with one user, who is kept to the gateway's keys and channels, as the platform has it."""
+    """A server whose users are kept to the gateway's keys and channels, as the platform has them."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "users.acl").write_text(
-            f"user default off\nuser gateway on ~gatehouse:* &gatehouse:* +@all >{password}\n"
+            "user default off\n"
+            f"user gateway on ~gatehouse:* &gatehouse:* +@all >{password}\n"
+            # Stands in for a user of IAM's: only ElastiCache can tell a good token from a bad one.
+            f"user {IAM_USER} on nopass ~gatehouse:* &gatehouse:* +@all\n"
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]

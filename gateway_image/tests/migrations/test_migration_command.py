@@ -280,6 +280,40 @@ async def test_the_owner_is_no_member_of_a_serving_user_with_iam(
         )
 
 
+async def test_an_owner_with_iam_signs_in_with_tokens_of_its_own(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is refused: a role's permission is not known everywhere at once."""
+    monkeypatch.setattr("gateway.migrations.command._PAUSE_SECONDS", 0.05)
+    tokens: list[str] = []
+    connect = asyncpg.connect
+
+    async def check(**options: Any) -> asyncpg.Connection:
+        tokens.append(options["password"])
+        if len(tokens) == 1:
+            raise asyncpg.InvalidAuthorizationSpecificationError("PAM authentication failed")
+        return await connect(**options | {"password": DATABASE_PASSWORD})
+
+    monkeypatch.setattr("gateway.migrations.command.asyncpg.connect", check)
+    del environ[variable("password")]
+    environ |= {variable("authentication"): "iam", variable("region"): "us-east-1"}
+    environ |= {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret-key"}
+    code, lines = await run(environ)
+    assert (code, events(lines)[0], events(lines)[-1]) == (0, "waiting_for_database", "migration_finished")
+    assert len(tokens) == 3
+    for token in tokens:
+        assert token.startswith(f"127.0.0.1:{environ[variable('port')]}/?Action=connect&DBUser=owner&")
+        assert "secret-key" not in token
+        assert token not in json.dumps(lines)
+
+
+async def test_an_owner_with_iam_needs_credentials(environ: dict[str, str]) -> None:
+    environ |= {variable("authentication"): "iam", variable("region"): "us-east-1"}
+    code, lines = await run(environ)
+    assert (code, events(lines)) == (1, ["migration_failed"])
+    assert "no AWS credentials" in lines[0]["reason"]
+
+
 async def test_it_waits_for_the_database(environ: dict[str, str]) -> None:
     with throwaway_postgres() as own:
         own.stop()
@@ -331,6 +365,17 @@ async def test_wrong_settings(environ: dict[str, str]) -> None:
     assert b"GATEWAY_DATABASE_HOST" in errors
     assert b"GATEWAY_DATABASE_PORT" in errors
     assert DATABASE_PASSWORD.encode() not in errors
+
+
+async def test_the_owner_needs_a_password_or_iam_and_its_region(environ: dict[str, str]) -> None:
+    del environ[variable("password")]
+    with pytest.raises(MigrationSettingsError, match="PASSWORD is missing; set it, or AUTHENTICATION to iam"):
+        load_migration_settings(environ)
+    environ[variable("authentication")] = "iam"
+    with pytest.raises(MigrationSettingsError, match="REGION is missing"):
+        load_migration_settings(environ)
+    environ[variable("region")] = "us-east-1"
+    assert load_migration_settings(environ).password is None
 
 
 async def test_a_serving_user_needs_a_password_or_iam(environ: dict[str, str]) -> None:

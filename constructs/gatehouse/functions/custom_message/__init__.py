@@ -1,0 +1,1 @@
+"""Words the mails of the user pool."""

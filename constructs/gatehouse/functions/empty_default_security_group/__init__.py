@@ -1,0 +1,1 @@
+"""The function that empties a VPC's default security group."""

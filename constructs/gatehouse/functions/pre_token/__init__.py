@@ -1,0 +1,1 @@
+"""Writes people's projects and roles into their tokens."""

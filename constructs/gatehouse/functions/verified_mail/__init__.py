@@ -1,0 +1,1 @@
+"""Waits until Amazon SES has verified a domain."""

@@ -1,0 +1,1 @@
+"""Gateways whose images the platform knows how to run."""

@@ -1,0 +1,37 @@
+"""The Backup stack."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from gatehouse import alarms, names
+from gatehouse.backup import DatabaseBackup
+from stacks.config.model import Environment
+from stacks.lifetimes import removal_policy
+
+
+class BackupStack(cdk.Stack):
+    """The locked vault and what is copied into it."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: Environment, data_key: kms.IKey
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        DatabaseBackup(
+            self,
+            "Database",
+            instance_arn=self.format_arn(
+                service="rds",
+                resource="db",
+                # By its computed name, so that neither stack waits for the other.
+                resource_name=names.database_instance(config.name),
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            encryption_key=data_key,
+            daily_retention=cdk.Duration.days(config.backup.daily_days),
+            monthly_retention=cdk.Duration.days(config.backup.monthly_days),
+            lock=config.backup.lock,
+            lock_after=cdk.Duration.days(config.backup.lock_after_days),
+            topic_arn=alarms.topic_arn(self, names.alarm_topic(config.name)),
+            removal_policy=removal_policy(config),
+        )

@@ -1,0 +1,53 @@
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_kms as kms
+
+from gatehouse.generated_secret import GeneratedSecret
+from tests.constructs.conftest import ACCOUNT, Properties
+
+
+@pytest.fixture
+def statements(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[str, dict[str, Any]]:
+    """The secret's own policy, by the statements' IDs."""
+    GeneratedSecret(
+        stack,
+        "Secret",
+        description="Of a test",
+        field="value",
+        length=40,
+        encryption_key=key,
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+    (policy,) = properties("AWS::SecretsManager::ResourcePolicy")
+    return {statement["Sid"]: statement for statement in policy["ResourcePolicy"]["Statement"]}
+
+
+def test_the_policy_only_forbids(statements: dict[str, dict[str, Any]]) -> None:
+    for statement in statements.values():
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+        assert statement["Action"] == "secretsmanager:*"
+
+
+def test_other_accounts_are_shut_out_and_this_one_is_not(statements: dict[str, dict[str, Any]]) -> None:
+    """Its administrators must be able to mend the policy itself."""
+    assert statements["OtherAccounts"]["Condition"] == {
+        "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT},
+        "Bool": {"aws:PrincipalIsAWSService": "false"},
+    }
+
+
+def test_nobody_is_answered_without_tls(statements: dict[str, dict[str, Any]]) -> None:
+    assert statements["PlainText"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_it_is_generated_and_encrypted_with_our_key(
+    statements: dict[str, dict[str, Any]], properties: Properties, key: kms.IKey
+) -> None:
+    assert statements
+    (secret,) = properties("AWS::SecretsManager::Secret")
+    assert secret["KmsKeyId"] == key.key_arn
+    generated = secret["GenerateSecretString"]
+    assert (generated["GenerateStringKey"], generated["PasswordLength"]) == ("value", 40)
+    assert "SecretString" not in secret

@@ -1,0 +1,74 @@
+"""What tasks may do, the VPC's endpoints let through: a permission alone is not enough to reach a service."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.stacks.conftest import Assembly, Template
+
+# The endpoints' services, by the prefix of their actions where it is another than the service's name.
+_PREFIXES = {
+    "appconfigdata": "appconfig",
+    "bedrock-runtime": "bedrock",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "monitoring": "cloudwatch",
+    "sagemaker.runtime": "sagemaker",
+}
+# Signing in is a signature that the caller computes: the database and the cache verify it.
+_WITHOUT_A_CALL = {"elasticache", "rds-db"}
+
+
+def test_every_action_of_tasks_passes_an_endpoint(assembly: "Assembly") -> None:
+    passing = _actions_of_endpoints(assembly)
+    assert passing
+    wanted = {
+        action
+        for template in assembly.templates.values()
+        for action in _actions_of_tasks(template)
+        if action.partition(":")[0] not in _WITHOUT_A_CALL
+    }
+    assert "bedrock:InvokeModel" in wanted
+    assert wanted - passing == set()
+
+
+def _actions_of_endpoints(assembly: "Assembly") -> set[str]:
+    passing = set()
+    for endpoint in assembly.resources("Network", "AWS::EC2::VPCEndpoint").values():
+        properties = endpoint["Properties"]
+        service = _service(properties["ServiceName"])
+        prefix = _PREFIXES.get(service, service)
+        actions = {
+            action
+            for statement in properties["PolicyDocument"]["Statement"]
+            for action in _several(statement["Action"])
+        }
+        assert {action.partition(":")[0] for action in actions} == {prefix}
+        passing |= actions
+    return passing
+
+
+def _service(name: Any) -> str:
+    text = name if isinstance(name, str) else "".join(map(str, name["Fn::Join"][1]))
+    return text.rpartition("amazonaws.")[2].partition(".")[2]
+
+
+def _actions_of_tasks(template: "Template") -> Iterator[str]:
+    """The actions that roles of ECS tasks are allowed in a template."""
+    resources = template["Resources"]
+    tasks = {
+        logical_id
+        for logical_id, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::Role"
+        and "ecs-tasks.amazonaws.com" in str(resource["Properties"]["AssumeRolePolicyDocument"])
+    }
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Policy":
+            if tasks.isdisjoint(role["Ref"] for role in resource["Properties"]["Roles"]):
+                continue
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                yield from _several(statement["Action"])
+
+
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
