@@ -25,9 +25,9 @@ _EPILOG = """\
 \b
 Exit codes:
   0    done
-  1    refused, by the gateway or at a confirmation; the message holds the request ID
+  1    refused, by the gateway, AWS or at a confirmation, or a check failed
   2    the command line, the environment or the profile has to change
-  3    no gateway answered
+  3    neither the gateway nor AWS answered
   130  interrupted
 
 \b

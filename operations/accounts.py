@@ -37,7 +37,7 @@ def accounts() -> None:
 @environment_option
 @with_session
 def list_accounts(session: Session, environment: str) -> None:
-    """List the accounts and regions of an environment's deployments."""
+    """List the accounts and regions of an environment's deployments and roles."""
     from stacks.config.model_places import called_as, model_places
 
     config, catalog = configuration(environment)
@@ -50,7 +50,7 @@ def list_accounts(session: Session, environment: str) -> None:
             "stack": _stack(environment, place.account, place.region),
         }
         for place in model_places(config, catalog)
-        for role_arn in sorted({d.role_arn for d in place.deployments}, key=str)
+        for role_arn in sorted({*place.roles, *(d.role_arn for d in place.deployments)}, key=str)
     ]
     session.show(found, lambda: _accounts(found))
 
@@ -168,7 +168,7 @@ def _accounts(found: Sequence[Mapping[str, Any]]) -> Shown:
             each["account"],
             each["region"],
             (each["role_arn"] or "the gateway's own").rpartition("/")[2],
-            "\n".join(each["deployments"]),
+            "\n".join(each["deployments"]) or "none: here is the role itself",
             each["stack"],
         )
         for each in found

@@ -70,7 +70,7 @@ def added(
         diff="".join(diff),
         role_arn=role_arn,
         deployments=tuple(str(block["name"]) for each in blocks.values() for block in each),
-        notes=tuple(_notes(catalog, blocks)),
+        notes=tuple(_notes(config, catalog, blocks)),
     )
 
 
@@ -212,9 +212,11 @@ def _validate(environment: str, catalog: str, directory: Path) -> None:
             ) from None
 
 
-def _notes(catalog: Catalog, blocks: Mapping[str, object]) -> Iterator[str]:
+def _notes(config: Environment, catalog: Catalog, blocks: Mapping[str, object]) -> Iterator[str]:
     if blocks:
         yield "capacity is that of the deployment each is modelled on: write the account's own quotas"
+        if not config.model_access.checked_by:
+            yield "name in model_access.checked_by who runs `gatehouse accounts check`, before the deployment"
     for name in blocks:
         if catalog.by_name[name].strategy.kind == "conditional":
             yield f"{name}: add the deployment to a route of its strategy, or it gets no requests"

@@ -12,7 +12,14 @@ from typing import Any, Literal, NamedTuple
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from gateway.catalog import BedrockDeployment
 from gateway.openai.embeddings import decode_embeddings_request
@@ -26,6 +33,14 @@ _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempt
 _SESSION_SECONDS = 900
 _QUESTION = [{"role": "user", "content": [{"text": "Hi"}]}]
 _TEXT = decode_embeddings_request(b'{"model": "m", "input": "Hi"}')
+_SIGN_IN = "sign in to AWS, for instance with `aws sso login`"
+_SIGNED_OUT = (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError)
+_SIGNED_OUT_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([\w:]+)")
 
 Failure = tuple[str, str, str]
@@ -139,12 +154,7 @@ class _Roles:
                 Tags=[{"Key": "project", "Value": "gatehouse"}, {"Key": "environment", "Value": name}],
             )["Credentials"]
         except (BotoCoreError, ClientError) as error:
-            fix = (
-                "deploy the account's ModelAccess stack; check as a role in model_access.checked_by"
-                if _code(error) == "AccessDenied"
-                else "sign in to AWS, for instance with `aws sso login`"
-            )
-            return "AssumeRole", _said(error), fix
+            return "AssumeRole", _said(error), _fix_of_role(error)
         return {
             "aws_access_key_id": answer["AccessKeyId"],
             "aws_secret_access_key": answer["SecretAccessKey"],
@@ -176,9 +186,17 @@ class _Progress:
                 click.echo(f"\r{self._done} of {self._total} deployments\033[K", nl=False, err=True)
 
 
+def _fix_of_role(error: BotoCoreError | ClientError) -> str:
+    if _code(error) == "AccessDenied":
+        return "deploy the account's ModelAccess stack; check as a role in model_access.checked_by"
+    return _SIGN_IN if _is_signed_out(error) else "try again later"
+
+
 def _explained(error: BotoCoreError | ClientError, deployment: BedrockDeployment) -> tuple[str, str]:
     said = _said(error)
     code = _code(error)
+    if _is_signed_out(error):
+        return said, _SIGN_IN
     if code == "AccessDeniedException":
         if denied := _DENIED_ACTION.search(said):
             return said, f"let the role do {denied[1]}: deploy the account's ModelAccess stack again"
@@ -195,6 +213,10 @@ def _explained(error: BotoCoreError | ClientError, deployment: BedrockDeployment
         "ModelNotReadyException": "try again later",
     }
     return said, fixes.get(code, "")
+
+
+def _is_signed_out(error: BotoCoreError | ClientError) -> bool:
+    return isinstance(error, _SIGNED_OUT) or _code(error) in _SIGNED_OUT_CODES
 
 
 def _code(error: BotoCoreError | ClientError) -> str:

@@ -36,12 +36,21 @@ class Stack:
 
 def read_stacks(assembly: Path) -> dict[str, Stack]:
     """Read the stacks of the one stage in a cloud assembly, in the order of their names."""
-    (stage,) = _artifacts(assembly, "cdk:cloud-assembly")
-    directory = assembly / stage[1]["properties"]["directoryName"]
+    (stage,) = _stages(assembly)
+    directory = assembly / stage["directoryName"]
     stacks = dict(_artifacts(directory, "aws:cloudformation:stack"))
     names = {artifact_id: stack["displayName"].rpartition("/")[2] for artifact_id, stack in stacks.items()}
     found = (_stack(directory, stack, names) for stack in stacks.values())
     return {stack.name: stack for stack in sorted(found, key=lambda stack: stack.name)}
+
+
+def stage_names(assembly: Path) -> list[str]:
+    """Read which stages a cloud assembly holds, such as gatehouse-prod."""
+    return [stage["displayName"] for stage in _stages(assembly)]
+
+
+def _stages(assembly: Path) -> list[dict[str, Any]]:
+    return [stage["properties"] for _, stage in _artifacts(assembly, "cdk:cloud-assembly")]
 
 
 def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,7 @@ class CommandError(click.ClickException):
 
 
 class RefusedError(CommandError):
-    """The gateway said no. status: its HTTP status; code: its word for the reason, if it gave one."""
+    """The gateway or AWS said no. status: its HTTP status; code: its word for the reason, if it gave one."""
 
     exit_code = REFUSED
 
@@ -36,6 +36,6 @@ class WrongUsageError(CommandError):
 
 
 class UnreachableError(CommandError):
-    """No gateway answered."""
+    """Neither the gateway nor AWS answered."""
 
     exit_code = UNREACHABLE

@@ -68,7 +68,9 @@ class ProviderSecrets:
         return self._users[secret_id]
 
     def all(self) -> list[ProviderSecret]:
-        """Every secret, in the catalog's order; raises RefusedError, UnreachableError."""
+        """Every secret, in the catalog's order; raises WrongUsageError, RefusedError, UnreachableError."""
+        if self._users:
+            self._check_account()
         return [self._described(secret_id) for secret_id in self._users]
 
     def put(self, secret_id: str, key: str) -> str:
@@ -146,7 +148,7 @@ class ProviderSecrets:
         return ProviderSecret(secret_id, users, created_at, next(current, None))
 
     def _check_account(self) -> None:
-        """A key must not end up in another account's secret of the same name."""
+        """Another account has other secrets of the same names."""
         sts = self._session.client("sts", region_name=self._config.region, config=_CONFIG)
         try:
             account = sts.get_caller_identity()["Account"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from operations.commands import Command, Session, with_session
+from operations.configuration import environment_option
 
 if TYPE_CHECKING:
     from operations.assembly import Stack
@@ -25,11 +26,12 @@ assembly_option = click.option(
 @click.command(
     "stacks",
     cls=Command,
+    asks_gateway=False,
     examples="""
     gatehouse stacks --environment prod
     gatehouse stacks --environment prod --assembly cdk.out/prod --json""",
 )
-@click.option("--environment", default="dev", show_default=True, help="One that config/ has a file for.")
+@environment_option
 @assembly_option
 @with_session
 def stacks(session: Session, environment: str, assembly: Path | None) -> None:

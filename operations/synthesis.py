@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from gatehouse import names
+from operations.assembly import stage_names
 from operations.errors import WrongUsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,16 +28,24 @@ def assembly_of(environment: str, folder: Path | None = None, *, validate: bool 
     Raises WrongUsageError where there is no assembly, or with what is wrong with the configuration.
     """
     if folder is not None:
-        if not (folder / "manifest.json").is_file():
-            raise WrongUsageError(
-                f"{folder} holds no cloud assembly: write one with make synth-{environment}"
-            )
+        _check_environment(environment, folder)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="gatehouse-") as directory:
         click.echo(f"Synthesizing {environment} ...", err=True)
         _synthesize(environment, directory, validate=validate)
         yield Path(directory)
+
+
+def _check_environment(environment: str, folder: Path) -> None:
+    """What is told of an environment must not be another's."""
+    if not (folder / "manifest.json").is_file():
+        raise WrongUsageError(f"{folder} holds no cloud assembly: write one with make synth-{environment}")
+    if (held := stage_names(folder)) != [names.stage(environment)]:
+        raise WrongUsageError(
+            f"{folder} holds {', '.join(held) or 'no stage'}, not {names.stage(environment)}: name its "
+            f"environment with --environment, or write another with make synth-{environment}"
+        )
 
 
 def _synthesize(environment: str, directory: str, *, validate: bool) -> None:

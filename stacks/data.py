@@ -34,8 +34,32 @@ class DataStack(cdk.Stack):
         log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        self.database = self._database(config, network, security_groups, data_key, log_key)
+        self.cache = self._cache(config, network, security_groups, data_key, log_key)
+        self._create_alarms(config)
         policy = removal_policy(config)
-        self.database = Database(
+        self.bootstrap_keys = BootstrapKeys(
+            self, "BootstrapKeys", encryption_key=data_key, removal_policy=policy
+        )
+        self.key_hashing_secret = KeyHashingSecret(
+            self, "KeyHashing", encryption_key=data_key, removal_policy=policy
+        )
+        logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
+        self.objects = ObjectStore(
+            self, "ObjectStore", encryption_key=data_key, access_logs=logs.bucket, removal_policy=policy
+        )
+        cdk.CfnOutput(self, "BootstrapKeysSecretArn", value=self.bootstrap_keys.secret.secret_arn)
+        cdk.CfnOutput(self, "ObjectStoreBucketName", value=self.objects.bucket.bucket_name)
+
+    def _database(
+        self,
+        config: Environment,
+        network: Network,
+        security_groups: SecurityGroups,
+        data_key: kms.IKey,
+        log_key: kms.IKey,
+    ) -> Database:
+        return Database(
             self,
             "Database",
             vpc=network.vpc,
@@ -53,9 +77,18 @@ class DataStack(cdk.Stack):
             backup_retention=cdk.Duration.days(config.database.backup_days),
             in_backup_plan=config.backup.enabled,
             deletion_protection=config.database.deletion_protection,
-            removal_policy=policy,
+            removal_policy=removal_policy(config),
         )
-        self.cache = Cache(
+
+    def _cache(
+        self,
+        config: Environment,
+        network: Network,
+        security_groups: SecurityGroups,
+        data_key: kms.IKey,
+        log_key: kms.IKey,
+    ) -> Cache:
+        return Cache(
             self,
             "Cache",
             vpc=network.vpc,
@@ -69,21 +102,8 @@ class DataStack(cdk.Stack):
             replicas=config.cache.replicas,
             access=ACCESS if config.image.profile == "gatehouse" else ACCESS_TO_ALL_KEYS,
             port=default_port("cache_port"),
-            removal_policy=policy,
+            removal_policy=removal_policy(config),
         )
-        self._create_alarms(config)
-        self.bootstrap_keys = BootstrapKeys(
-            self, "BootstrapKeys", encryption_key=data_key, removal_policy=policy
-        )
-        self.key_hashing_secret = KeyHashingSecret(
-            self, "KeyHashing", encryption_key=data_key, removal_policy=policy
-        )
-        logs = LogBucket(self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days))
-        self.objects = ObjectStore(
-            self, "ObjectStore", encryption_key=data_key, access_logs=logs.bucket, removal_policy=policy
-        )
-        cdk.CfnOutput(self, "BootstrapKeysSecretArn", value=self.bootstrap_keys.secret.secret_arn)
-        cdk.CfnOutput(self, "ObjectStoreBucketName", value=self.objects.bucket.bucket_name)
 
     def _create_alarms(self, config: Environment) -> None:
         topic_arn = alarms.topic_arn(self, names.alarm_topic(config.name))

@@ -63,6 +63,8 @@ class DatabaseBackup(Construct):
         plan = backup.BackupPlan(
             self,
             "Plan",
+            # As it is listed in AWS Backup, beside those of other environments.
+            backup_plan_name=cdk.Stack.of(self).stack_name,
             backup_plan_rules=[
                 self._rule("daily", events.Schedule.cron(hour=HOUR, minute="0"), daily_retention),
                 self._rule(
@@ -91,17 +93,7 @@ class DatabaseBackup(Construct):
         )
 
     def _role(self, instance_arn: str, key: kms.IKey) -> iam.Role:
-        """What AWS's managed policy for backups allows for an RDS instance, with this instance alone."""
         stack = cdk.Stack.of(self)
-
-        def snapshots(name: str) -> str:
-            return stack.format_arn(
-                service="rds",
-                resource="snapshot",
-                resource_name=name,
-                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-            )
-
         role = iam.Role(
             self,
             "Role",
@@ -111,8 +103,24 @@ class DatabaseBackup(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
             ),
         )
-        own = snapshots("awsbackup:*")
-        for statement in (
+        for statement in self._permissions(instance_arn, key):
+            role.add_to_policy(statement)
+        snapshot = f"arn:aws:rds:{stack.region}:{stack.account}:snapshot:"
+        acknowledge(
+            role,
+            {
+                f"IAM5[Resource::{snapshot}awsbackup:*]": "AWS Backup names its snapshots by jobs' IDs, "
+                "after this prefix.",
+                f"IAM5[Resource::{snapshot}*]": "It lists snapshots, to find its own among them.",
+                "IAM5[Resource::*]": "It reads tags by a call that cannot be limited to resources.",
+            },
+        )
+        return role
+
+    def _permissions(self, instance_arn: str, key: kms.IKey) -> list[iam.PolicyStatement]:
+        """What AWS's managed policy for backups allows for an RDS instance, with this instance alone."""
+        own, every = self._snapshots("awsbackup:*"), self._snapshots("*")
+        return [
             iam.PolicyStatement(
                 actions=["rds:CreateDBSnapshot", "rds:AddTagsToResource", "rds:ListTagsForResource"],
                 resources=[instance_arn, own],
@@ -122,7 +130,7 @@ class DatabaseBackup(Construct):
             ),
             iam.PolicyStatement(
                 actions=["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"],
-                resources=[instance_arn, snapshots("*")],
+                resources=[instance_arn, every],
             ),
             iam.PolicyStatement(
                 actions=["backup:DescribeBackupVault", "backup:CopyIntoBackupVault"],
@@ -136,19 +144,15 @@ class DatabaseBackup(Construct):
             ),
             # It knows no resources; AWS Backup asks it for the tags of what it copies.
             iam.PolicyStatement(actions=["tag:GetResources"], resources=["*"]),
-        ):
-            role.add_to_policy(statement)
-        snapshot = f"arn:aws:rds:{stack.region}:{stack.account}:snapshot:"
-        acknowledge(
-            role,
-            {
-                f"IAM5[Resource::{snapshot}awsbackup:*]": "AWS Backup names its snapshots by jobs' IDs, "
-                "after this prefix.",
-                f"IAM5[Resource::{snapshot}*]": "It lists snapshots, to find its own among them.",
-                "IAM5[Resource::*]": "It reads tags by a call that cannot be limited to resources.",
-            },
+        ]
+
+    def _snapshots(self, name: str) -> str:
+        return cdk.Stack.of(self).format_arn(
+            service="rds",
+            resource="snapshot",
+            resource_name=name,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        return role
 
     def _create_alarms(self, topic_arn: str) -> None:
         def jobs(metric: str) -> cloudwatch.Metric:
@@ -176,7 +180,7 @@ class DatabaseBackup(Construct):
             self,
             "Missing",
             alarm_description="No copy of the database was completed for two days. Look whether the plan and "
-            "its role in AWS Backup are as deployed.",
+            "its role in AWS Backup are as deployed. A new environment has its first copy after 08:00 UTC.",
             metric=jobs("NumberOfBackupJobsCompleted"),
             threshold=1,
             comparison_operator=comparison.LESS_THAN_THRESHOLD,

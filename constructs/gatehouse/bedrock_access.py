@@ -30,7 +30,7 @@ def bedrock_statements(
     statements = [_allow(_INVOKE, direct)] if direct else []
     # Statements of their own: the CDK joins small ones, and spreads them over policies where there are many.
     for model, profiles in sorted(profiles_by_model.items()):
-        through_them = {"StringEquals": {"bedrock:InferenceProfileArn": sorted(profiles)}}
+        through_them = {"ArnEquals": {"bedrock:InferenceProfileArn": sorted(profiles)}}
         statements += [_allow(_INVOKE, profiles), _allow(_INVOKE, [model], through_them)]
     # Tokens are counted for a model itself, whatever profile calls it; of these models only.
     counted: defaultdict[str, set[str]] = defaultdict(set)

@@ -60,19 +60,6 @@ class Cache(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._user = elasticache.CfnUser(
-            self,
-            "User",
-            engine=ENGINE,
-            user_id=user_id,
-            # IAM knows the user by one name.
-            user_name=user_id,
-            access_string=access,
-            authentication_mode={"Type": "iam"},
-        )
-        group = elasticache.CfnUserGroup(
-            self, "UserGroup", engine=ENGINE, user_group_id=user_id, user_ids=[self._user.ref]
-        )
         subnet_group = elasticache.CfnSubnetGroup(
             self,
             "Subnets",
@@ -101,7 +88,7 @@ class Cache(Construct):
             multi_az_enabled=replicas > 0,
             cache_subnet_group_name=subnet_group.ref,
             security_group_ids=[security_group.security_group_id],
-            user_group_ids=[group.ref],
+            user_group_ids=[self._user_group(user_id, access).ref],
             transit_encryption_enabled=True,
             transit_encryption_mode="required",
             at_rest_encryption_enabled=True,
@@ -126,6 +113,21 @@ class Cache(Construct):
             grantee=grantee,
             actions=["elasticache:Connect"],
             resource_arns=[self._arn("replicationgroup", self.name), self._arn("user", self.username)],
+        )
+
+    def _user_group(self, user_id: str, access: str) -> elasticache.CfnUserGroup:
+        user = elasticache.CfnUser(
+            self,
+            "User",
+            engine=ENGINE,
+            user_id=user_id,
+            # IAM knows the user by one name.
+            user_name=user_id,
+            access_string=access,
+            authentication_mode={"Type": "iam"},
+        )
+        return elasticache.CfnUserGroup(
+            self, "UserGroup", engine=ENGINE, user_group_id=user_id, user_ids=[user.ref]
         )
 
     def _arn(self, resource: str, name: str) -> str:

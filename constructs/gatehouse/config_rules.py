@@ -98,7 +98,7 @@ def _recorder_role(scope: Construct) -> iam.Role:
 
 
 def _let_write(role: iam.Role, bucket: s3.IBucket, encryption_key: kms.IKey) -> None:
-    encryption_key.grant(role, "kms:GenerateDataKey")
+    encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
     bucket.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[role], actions=["s3:GetBucketAcl", "s3:ListBucket"], resources=[bucket.bucket_arn]

@@ -88,6 +88,7 @@ class Database(Construct):
             vpc_subnets=subnets,
             removal_policy=removal_policy,
         )
+        monitoring_role = _monitoring_role(self, instance_identifier)
         self.instance = rds.DatabaseInstance(
             self,
             "Instance",
@@ -122,10 +123,12 @@ class Database(Construct):
             performance_insight_encryption_key=encryption_key,
             database_insights_mode=rds.DatabaseInsightsMode.STANDARD,
             monitoring_interval=MONITORING_INTERVAL,
-            monitoring_role=_monitoring_role(self, instance_identifier),
+            monitoring_role=monitoring_role,
             cloudwatch_logs_exports=list(EXPORTED_LOGS),
             removal_policy=removal_policy if kept else cdk.RemovalPolicy.SNAPSHOT,
         )
+        # With its policy: RDS tries the role when it creates the instance.
+        self.instance.node.add_dependency(monitoring_role)
         _let_the_owner_sign_in_by_iam(self.instance)
         self._create_log_groups(instance_identifier, log_key, log_retention, removal_policy)
         self._acknowledge_findings(

@@ -20,7 +20,7 @@ from gatehouse.hardening import (
 from gatehouse.image_profile import ImageProfile
 
 CONTAINER = "gateway"
-# The longest that Fargate allows: running streams finish within it.
+# The longest that Fargate allows: all that running streams have where a task is told to stop at once.
 STOP_TIMEOUT = cdk.Duration.seconds(120)
 
 

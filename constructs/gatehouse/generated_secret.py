@@ -12,8 +12,9 @@ from constructs import Construct
 class GeneratedSecret(secretsmanager.Secret):
     """A secret that holds a JSON object with one `field`: random letters and digits, `length` of them.
 
-    Its own policy lets nobody in: it forbids what comes from other accounts, whatever they are granted, and
-    what comes without TLS.
+    CloudFormation generates another value when `field` or `length` changes. The secret's own policy lets
+    nobody in: it forbids what comes from other accounts, whatever they are granted, and what comes without
+    TLS.
     """
 
     def __init__(

@@ -92,10 +92,14 @@ def _cloudwatch_alarms_statement(stack: cdk.Stack) -> iam.PolicyStatement:
 
 
 def _cloudtrail_statement(stack: cdk.Stack) -> iam.PolicyStatement:
+    """It decrypts, too: without that CloudTrail refuses a trail whose bucket has an S3 Bucket Key.
+
+    docs.aws.amazon.com/awscloudtrail: Configure AWS KMS key policies for CloudTrail.
+    """
     trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
     return iam.PolicyStatement(
         principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],
-        actions=["kms:DescribeKey", "kms:GenerateDataKey*"],
+        actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
         resources=["*"],  # in a key policy this is the key itself
         conditions={
             "StringEquals": {"aws:SourceAccount": stack.account},

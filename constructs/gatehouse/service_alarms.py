@@ -9,8 +9,9 @@ from constructs import Construct
 
 from gatehouse.alarms import notify
 
-# With fewer requests in a minute, a single error would be a large share.
-FEWEST_REQUESTS = 20
+# Of few requests a single failed one is a large share. Not a number of requests: where there are few, all
+# of them may fail.
+FEWEST_FAILED = 2
 LARGEST_ERROR_PERCENT = 5.0
 _PERIOD = cdk.Duration.minutes(1)
 
@@ -36,10 +37,10 @@ def errors_alarm(
         "without_task": metrics.http_code_elb(elbv2.HttpCodeElb.ELB_5XX_COUNT, period=_PERIOD),
     }
     requests, by_tasks, without_task = (f"FILL({name}, 0)" for name in counts)
-    total = f"({requests} + {without_task})"
+    failed = f"({by_tasks} + {without_task})"
     share = cloudwatch.MathExpression(
         label="Failed requests (%)",
-        expression=f"IF({total} >= {FEWEST_REQUESTS}, 100 * ({by_tasks} + {without_task}) / {total}, 0)",
+        expression=f"IF({failed} >= {FEWEST_FAILED}, 100 * {failed} / ({requests} + {without_task}), 0)",
         using_metrics=counts,
         period=_PERIOD,
     )

@@ -11,9 +11,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from gatehouse.findings import acknowledge
+from gatehouse.load_balancer import IDLE_TIMEOUT
 
-# Shorter than the task's stop timeout: nothing is sent to a task that is about to be killed.
-DEREGISTRATION_DELAY = cdk.Duration.seconds(100)
+# ECS takes a task out of its group, waits until this is over and only then tells the task to stop. So no
+# answer is cut for which the load balancer itself would wait.
+DEREGISTRATION_DELAY = IDLE_TIMEOUT
 RULE_PRIORITY = 1000
 
 

@@ -12,7 +12,7 @@ CPU_TARGET_PERCENT = 80
 CPU_RESOLUTION_SECONDS = 20
 # A task that has just started takes its share within a minute.
 SCALE_OUT_COOLDOWN = cdk.Duration.minutes(1)
-# A task that goes cuts the streams that last longer than its stop timeout: tasks go slowly.
+# A task that goes cuts the streams that outlast its deregistration: tasks go slowly.
 SCALE_IN_COOLDOWN = cdk.Duration.minutes(5)
 
 

@@ -33,6 +33,7 @@ def test_secrets_leave_the_environment(
 
     def serve(settings: Settings, _: StructuredLog, worker: object) -> int:
         assert worker is None
+        assert settings.cache_password is not None
         assert settings.cache_password.get_secret_value() == "password-of-the-cache"
         seen.update(os.environ)
         return 0

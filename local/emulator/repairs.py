@@ -5,10 +5,12 @@ Each repair wraps one native function; remove it when MiniStack answers as AWS d
 
 import string
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import json_response, new_uuid
 from ministack.services import ecs, elasticache
 
@@ -28,6 +30,7 @@ def repair(provisioners: ModuleType) -> None:
     _answer_task_secrets(provisioners)
     _answer_access_strings()
     _take_reports_of_ended_tasks()
+    _let_root_act_for_ecs()
 
 
 def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
@@ -142,3 +145,18 @@ def _take_reports_of_ended_tasks() -> None:
         return json_response({"acknowledgment": "ACCEPT"})
 
     ecs._ACTION_MAP["SubmitTaskStateChange"] = submit
+
+
+def _let_root_act_for_ecs() -> None:
+    """No service assumes roles here: the account's root does, and shows for whom as ECS would."""
+    evaluate: Callable[[Any, str, Any], bool] = iam_evaluator.evaluate_trust_policy
+
+    def evaluate_for_ecs(trust: Any, caller_arn: str, context: Any = None) -> bool:
+        if context is not None and context.principal_type == "Root":
+            account = context.principal_account
+            source = f"arn:aws:ecs:{context.region}:{account}:task/cluster/0123456789abcdef"
+            shown = {"aws:sourceaccount": account, "aws:sourcearn": source}
+            context = replace(context, service_context={**context.service_context, **shown})
+        return evaluate(trust, caller_arn, context)
+
+    iam_evaluator.evaluate_trust_policy = evaluate_for_ecs

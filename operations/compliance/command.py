@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from operations.commands import Command, Session, with_session
+from operations.configuration import environment_option
 from operations.stacks import assembly_option
 
 
@@ -20,7 +21,7 @@ from operations.stacks import assembly_option
     gatehouse compliance --environment prod --assembly cdk.out/prod
     gatehouse compliance --environment prod --json | jq '.acknowledged[] | {rule, construct, reason}'""",
 )
-@click.option("--environment", default="dev", show_default=True, help="One that config/ has a file for.")
+@environment_option
 @assembly_option
 @with_session
 def compliance(session: Session, environment: str, assembly: Path | None) -> None:

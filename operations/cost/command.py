@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from operations.commands import Command, Session, with_session
+from operations.configuration import environment_option
 from operations.cost.traffic import Traffic
 from operations.stacks import assembly_option
 
@@ -24,22 +26,29 @@ _NOT_INCLUDED = (
 _DEFAULTS = Traffic()
 
 
+def _assumption(
+    name: str, kind: click.ParamType[Any], default: float, text: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(name, type=kind, default=default, show_default=True, help=text)
+
+
 @click.command(
     "cost",
     cls=Command,
+    asks_gateway=False,
     examples="""
     gatehouse cost --environment prod
     gatehouse cost --environment prod --requests 30000000 --answer-kb 12
     gatehouse cost --environment prod --compare dev
     gatehouse cost --environment prod --json | jq .usd""",
 )
-@click.option("--environment", default="dev", show_default=True, help="One that config/ has a file for.")
+@environment_option
 @click.option("--compare", metavar="ENVIRONMENT", help="Show another environment beside it.")
 @assembly_option
-@click.option("--requests", type=click.IntRange(0), default=_DEFAULTS.requests, help="In a month.")
-@click.option("--request-kb", type=click.FloatRange(0), default=_DEFAULTS.request_kb, help="Of each request.")
-@click.option("--answer-kb", type=click.FloatRange(0), default=_DEFAULTS.answer_kb, help="Of each answer.")
-@click.option("--people", type=click.IntRange(0), default=_DEFAULTS.people, help="Who sign in in a month.")
+@_assumption("--requests", click.IntRange(0), _DEFAULTS.requests, "Requests in a month.")
+@_assumption("--request-kb", click.FloatRange(0), _DEFAULTS.request_kb, "The size of a request.")
+@_assumption("--answer-kb", click.FloatRange(0), _DEFAULTS.answer_kb, "The size of an answer.")
+@_assumption("--people", click.IntRange(0), _DEFAULTS.people, "People who sign in in a month.")
 @with_session
 def cost(
     session: Session,
@@ -94,7 +103,7 @@ def _table(found: Estimate, prices: Prices, traffic: Traffic) -> Shown:
     rows = [
         (
             line.item.replace("_", " "),
-            number(line.amount, digits=0 if line.amount >= 10 else 2),
+            number(line.amount, digits=0 if line.amount >= 10 or float(line.amount).is_integer() else 2),
             line.unit,
             number(line.usd, digits=2),
             bar(line.usd / dearest, alarming=False),

@@ -25,9 +25,10 @@ class Backup(Section):
     lock: Annotated[
         Literal["compliance", "governance", "none"],
         Field(
-            description="compliance: once lock_after_days have passed, nobody can remove the vault's lock or "
-            "a copy before it expires, AWS and the account's owner included. governance: the same, but who "
-            "may remove the lock can. none: the vault's policy alone forbids it."
+            description="governance: only who may remove the vault's lock can delete a copy before it "
+            "expires. compliance: nobody can, AWS and the account's owner included, and nobody can change "
+            "daily_days and monthly_days; it cannot be undone once lock_after_days have passed. none: the "
+            "vault's policy alone forbids it."
         ),
     ] = "governance"
     lock_after_days: Annotated[
@@ -36,7 +37,7 @@ class Backup(Section):
             ge=3,
             le=365,
             examples=[14],
-            description="For compliance: days from the deployment in which the lock can still be changed.",
+            description="For compliance: days from its deployment in which it can still be taken back.",
         ),
     ] = 14
 

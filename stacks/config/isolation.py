@@ -17,6 +17,8 @@ def out_of_reach(section: Section, region: str) -> Iterator[Breach]:
     if isinstance(section, Service):
         allowed = "nothing, as network.nat is none: images are fetched from hosts that no endpoint leads to"
         yield from _each("image_url_hosts", section.image_url_hosts, allowed)
+        if (image := section.collector_image) is not None:
+            yield from _image("collector_image", image, region, "copy it there, or write null")
     if isinstance(section, Edge) and section.scheme == "internal":
         reason = "as network.nat is none: an internal load balancer cannot reach who issues tokens"
         if section.verify_tokens:
@@ -29,10 +31,12 @@ def out_of_reach(section: Section, region: str) -> Iterator[Breach]:
             yield from _each(field, getattr(section, field), allowed)
         yield from _each("issuers", [issuer.issuer for issuer in section.issuers], allowed)
     if isinstance(section, Image) and section.uri is not None:
-        registry = section.uri.partition("/")[0]
-        if f".dkr.ecr.{region}." not in registry:
-            allowed = f"an image in Amazon ECR in {region}, as network.nat is none"
-            yield Breach(("uri",), section.uri, allowed, "copy the image there and name the copy")
+        yield from _image("uri", section.uri, region, "copy the image there and name the copy")
+
+
+def _image(field: str, uri: str, region: str, fix: str) -> Iterator[Breach]:
+    if f".dkr.ecr.{region}." not in uri.partition("/")[0]:
+        yield Breach((field,), uri, f"an image in Amazon ECR in {region}, as network.nat is none", fix)
 
 
 def _each(field: str, values: Iterable[str], allowed: str) -> Iterator[Breach]:

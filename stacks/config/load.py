@@ -2,6 +2,7 @@
 
 import json
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from stacks.config.model import Environment
 from stacks.config.placement import misplaced
 from stacks.config.problems import ConfigError, Problem
 from stacks.config.read_yaml import read_yaml
+from stacks.config.schema_places import Schema
 from stacks.config.schema_words import shown
 
 __all__ = [
@@ -96,8 +98,13 @@ def _validate(document: Document, model: type[_Model]) -> _Model:
             return loaded
     except ValidationError as error:
         errors = errors_of(error)
-    schema = model.model_json_schema()
+    schema = _schema(model)
     problems = [*document.problems, *explain_ambiguous(document, schema)]
     known = {problem.path for problem in problems}
     found = explain(errors, document, schema)
     raise ConfigError([*problems, *(problem for problem in found if problem.path not in known)])
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema()

@@ -79,7 +79,6 @@ class Environment(BaseModel):
             breaches += _zones_elsewhere(value, info.data["region"])
         if "network" in info.data and isinstance(value, Service):
             breaches += _tasks_without_addresses(value, info.data["network"])
-            breaches += _collector_out_of_reach(value, info.data["network"])
         if "network" in info.data and info.data["network"].nat == "none" and "region" in info.data:
             breaches += out_of_reach(value, info.data["region"])
         if isinstance(value, Edge):
@@ -106,15 +105,6 @@ def _tasks_without_addresses(service: Service, network: Network) -> Iterator[Bre
         allowed = f"at most {network.task_capacity}, for which network.cidr has addresses"
         fix = f"write {network.task_capacity} or give network.cidr a shorter prefix"
         yield Breach(("maximum_tasks",), service.maximum_tasks, allowed, fix)
-
-
-def _collector_out_of_reach(service: Service, network: Network) -> Iterator[Breach]:
-    image = service.collector_image
-    if network.nat == "none" and image is not None and ".dkr.ecr." not in image:
-        allowed = "an image in Amazon ECR while network.nat is none: tasks reach no other registry"
-        yield Breach(
-            ("collector_image",), image, allowed, "copy it into ECR and name the copy, or write null"
-        )
 
 
 def _edge_does_not_fit(edge: Edge, environment: Mapping[str, Any]) -> Iterator[Breach]:

@@ -108,13 +108,13 @@ MISTAKES = {
         "nat: one",
         "nat: one\n  subnets: 3",
         "config/dev.yaml:13:3: network.subnets is no known key; allowed: cidr, "
-        "availability_zones, nat; fix: remove it",
+        "availability_zones, nat, endpoints, ipv6, existing; fix: remove it",
     ),
     "misspelt key beside the right one": (
         "nat: one",
         "nat: one\n  natt: one",
-        "config/dev.yaml:13:3: network.natt is no known key; allowed: cidr, availability_zones, nat; "
-        "fix: remove it",
+        "config/dev.yaml:13:3: network.natt is no known key; allowed: cidr, availability_zones, nat, "
+        "endpoints, ipv6, existing; fix: remove it",
     ),
     "nothing after a key": (
         "nat: one",
@@ -156,7 +156,7 @@ MISTAKES = {
     "quote left open": (
         "name: dev",
         "name: 'dev",
-        "config/dev.yaml:37:1: the file is not YAML: found unexpected end of stream while "
+        "config/dev.yaml:52:1: the file is not YAML: found unexpected end of stream while "
         "scanning a quoted scalar from line 3; allowed: YAML; fix: correct the syntax between "
         "these places",
     ),

@@ -39,7 +39,14 @@ def test_the_collector_comes_by_its_digest(problems_after: ProblemsAfter) -> Non
 def test_without_nat_the_collector_cannot_come_from_a_public_registry(problems_after: ProblemsAfter) -> None:
     (problem,) = problems_after("dev", NO_NAT)
     assert "service.collector_image is public.ecr.aws/" in problem
-    assert "allowed: an image in Amazon ECR while network.nat is none" in problem
+    assert "allowed: an image in Amazon ECR in us-east-1, as network.nat is none" in problem
+
+
+def test_nor_can_it_come_from_another_region(problems_after: ProblemsAfter) -> None:
+    elsewhere = COPY.replace("us-east-1", "eu-west-1")
+    (problem,) = problems_after("dev", NO_NAT, _with(f"collector_image: {elsewhere}"))
+    assert "service.collector_image is 111111111111.dkr.ecr.eu-west-1.amazonaws.com/" in problem
+    assert "allowed: an image in Amazon ECR in us-east-1" in problem
 
 
 @pytest.mark.parametrize("written", [COPY, "null"])

@@ -132,10 +132,12 @@ def test_the_share_of_failed_requests_is_that_of_the_whole_load_balancer(
         assert (metric["Stat"], metric["Period"]) == ("Sum", 60)
 
 
-def test_few_requests_make_no_share(alarms: dict[str, dict[str, Any]]) -> None:
+def test_one_failed_request_of_a_few_is_no_outage_but_all_of_them_are(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
     total = "(FILL(requests, 0) + FILL(without_task, 0))"
     failed = "(FILL(by_tasks, 0) + FILL(without_task, 0))"
-    assert _expression(alarms["Errors"]) == f"IF({total} >= 20, 100 * {failed} / {total}, 0)"
+    assert _expression(alarms["Errors"]) == f"IF({failed} >= 2, 100 * {failed} / {total}, 0)"
 
 
 @pytest.mark.parametrize(("canary_percent", "threshold"), [(0, 5), (1, 0.5), (4, 2), (10, 5), (50, 5)])

@@ -248,7 +248,7 @@ def test_the_recorder_reads_what_aws_says_and_uses_our_key(account: Template) ->
     (reads,) = role["ManagedPolicyArns"]
     assert json.dumps(reads).endswith(':iam::aws:policy/service-role/AWS_ConfigRole"]]}')
     assert _only(account, "AWS::IAM::Policy")["Properties"]["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": KEY}
+        {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": KEY}
     ]
 
 

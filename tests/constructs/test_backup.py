@@ -80,6 +80,7 @@ def test_copies_are_made_each_day_and_each_month(template: Template) -> None:
     plan = _only(template, "AWS::Backup::BackupPlan")["BackupPlan"]
     rules = {rule["RuleName"]: rule for rule in plan["BackupPlanRule"]}
     assert rules.keys() == {"daily", "monthly"}
+    assert plan["BackupPlanName"] == "Stack"
     # Hours after RDS's own backup and its maintenance.
     assert rules["daily"]["ScheduleExpression"] == "cron(0 8 * * ? *)"
     assert rules["monthly"]["ScheduleExpression"] == "cron(0 8 1 * ? *)"

@@ -191,6 +191,16 @@ def test_it_is_watched_each_minute_by_a_role_of_its_own(template: Template, inst
     assert f":rds:{REGION}:{ACCOUNT}:db:gatehouse-test" in source
 
 
+def test_the_instance_waits_for_the_permissions_of_that_role(template: Template) -> None:
+    """RDS tries the role when it creates the instance, and refuses one that cannot write yet."""
+    (instance,) = template.find_resources("AWS::RDS::DBInstance").values()
+    role = instance["Properties"]["MonitoringRoleArn"]["Fn::GetAtt"][0]
+    policies = template.find_resources("AWS::IAM::Policy")
+    of_role = {name for name, policy in policies.items() if {"Ref": role} in policy["Properties"]["Roles"]}
+    assert of_role
+    assert of_role <= set(instance["DependsOn"])
+
+
 def test_its_logs_are_encrypted_and_expire(template: Template, instance: dict[str, Any]) -> None:
     log_groups = {group["LogGroupName"]: group for group in _all(template, "AWS::Logs::LogGroup")}
     assert log_groups.keys() == {

@@ -12,8 +12,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from gatehouse.gateway_service import GatewayService
-from gatehouse.gateway_task import STOP_TIMEOUT
-from gatehouse.service_targets import DEREGISTRATION_DELAY, Canary, ServiceTargets
+from gatehouse.load_balancer import IDLE_TIMEOUT
+from gatehouse.service_targets import Canary, ServiceTargets
 from tests.constructs.conftest import ACCOUNT, REGION
 from tests.constructs.parts import imported_vpc, new_stack, only
 
@@ -199,8 +199,12 @@ def test_requests_go_to_the_least_busy_ready_task(template: Template) -> None:
         assert attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"
 
 
-def test_nothing_is_sent_to_a_task_that_is_about_to_be_killed() -> None:
-    assert DEREGISTRATION_DELAY.to_seconds() < STOP_TIMEOUT.to_seconds()
+def test_no_answer_is_cut_that_the_load_balancer_would_wait_for(template: Template) -> None:
+    for group in template.find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values():
+        attributes = {e["Key"]: e["Value"] for e in group["Properties"]["TargetGroupAttributes"]}
+        delay = int(attributes["deregistration_delay.timeout_seconds"])
+        # One hour is the longest that a target group takes.
+        assert IDLE_TIMEOUT.to_seconds() <= delay <= 3600
 
 
 def test_the_cluster_is_observed(template: Template) -> None:

@@ -182,6 +182,22 @@ def test_a_new_role_is_given_time_to_work(answered: Answered, code: str) -> None
     assert bedrock.existing is not None
 
 
+def test_the_function_s_own_permission_to_look_is_given_time_to_work(answered: Answered) -> None:
+    class Opening(Bedrock):
+        looks = 0
+
+        def get_model_invocation_logging_configuration(self) -> dict[str, Any]:
+            self.looks += 1
+            if self.looks < 3:
+                raise _refused("AccessDeniedException")
+            return super().get_model_invocation_logging_configuration()
+
+    bedrock = Opening(FOREIGN)
+    status, reason = answered(bedrock, _event())
+    assert (status, "log model invocations already" in reason) == ("FAILED", True)
+    assert bedrock.looks == 3
+
+
 def test_a_role_that_never_works_is_told_in_time(answered: Answered, clock: Clock) -> None:
     began = clock.now
     status, reason = answered(Bedrock(None, *100 * ["ValidationException"]), _event())

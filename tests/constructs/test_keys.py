@@ -55,12 +55,11 @@ def test_alarms_of_this_account_may_use_the_data_key(stack: cdk.Stack, propertie
     }
 
 
-def test_trails_of_this_account_may_encrypt_with_the_data_key(
-    stack: cdk.Stack, properties: Properties
-) -> None:
+def test_trails_of_this_account_may_use_the_data_key(stack: cdk.Stack, properties: Properties) -> None:
     _keys(stack)
     (statement,) = _statements(properties)["cloudtrail.amazonaws.com"]
-    assert statement["Action"] == ["kms:DescribeKey", "kms:GenerateDataKey*"]
+    # CloudTrail refuses a trail whose bucket has an S3 Bucket Key unless it may decrypt.
+    assert statement["Action"] == ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"]
     assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "111111111111"},
         "ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:eu-central-1:111111111111:trail/*"},

@@ -51,7 +51,7 @@ def _statements(
 
 
 def _through(*profiles: str) -> dict[str, dict[str, list[str]]]:
-    return {"StringEquals": {"bedrock:InferenceProfileArn": list(profiles)}}
+    return {"ArnEquals": {"bedrock:InferenceProfileArn": list(profiles)}}
 
 
 def test_a_model_called_directly_is_allowed_in_its_region_alone(stack: cdk.Stack) -> None:

@@ -88,5 +88,5 @@ def test_it_may_call_the_catalog_s_models_of_its_own_account_and_nothing_else(
         "Effect": "Allow",
         "Action": invoke,
         "Resource": "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0",
-        "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": [PROFILE]}},
+        "Condition": {"ArnEquals": {"bedrock:InferenceProfileArn": [PROFILE]}},
     }

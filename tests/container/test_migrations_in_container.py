@@ -8,8 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gatehouse.hardening import PYTHON
-from gatehouse.migration_task import COMMAND
+from gatehouse.profiles.gatehouse import MIGRATIONS_COMMAND, PYTHON
 from gateway.migrations.settings import variable
 from local.container.docker import Docker
 from local.throwaway_servers import (
@@ -34,7 +33,7 @@ def _migrate(docker: Docker, image: str, **settings: str) -> tuple[int, list[dic
     """Run them; the exit code and what they printed."""
     variables = [f"--env={variable(field)}={value}" for field, value in settings.items()]
     command = ["run", "--rm", *HARDENED, "--tmpfs=/tmp:noexec,nosuid,nodev", *variables]
-    done = docker.attempt(*command, f"--entrypoint={PYTHON}", image, *COMMAND)
+    done = docker.attempt(*command, f"--entrypoint={PYTHON}", image, *MIGRATIONS_COMMAND)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -182,10 +182,12 @@ def test_accounts_are_listed_with_their_roles_and_stacks(run: Run, catalog_file:
     found = json.loads(run("accounts", "list", "--json").stdout)
     assert [(each["account"], each["region"], each["role_arn"]) for each in found] == [
         ("111111111111", "us-east-1", None),
+        (ACCOUNT, "us-east-1", ROLE),
         (ACCOUNT, "us-west-2", ROLE),
     ]
-    assert found[1]["deployments"] == ["titan-embed-text-v2-222222222222-us-west-2"]
-    assert found[1]["stack"] == "gatehouse-dev/ModelAccess-222222222222-us-west-2"
+    assert [each["deployments"] for each in found[1:]] == [[], ["titan-embed-text-v2-222222222222-us-west-2"]]
+    assert found[1]["stack"] == "gatehouse-dev/ModelAccess-222222222222-us-east-1"
+    assert found[2]["stack"] == "gatehouse-dev/ModelAccess-222222222222-us-west-2"
     table = run("accounts", "list").stdout
     assert "the gateway's own" in table
     assert "gatehouse-dev-models" in table
@@ -305,6 +307,19 @@ def test_a_busy_sts_is_asked_again(run: Run, catalog_file: Path, aws: RunningSim
     _add(run, "--region", "us-west-2", "--model", "titan-embed-text-v2", "--write")
     aws.control.add_fault(RoleRefused(error="Throttling", times=1))
     assert {each["state"] for each in _check(run, ACCOUNT).values()} == {"ok"}
+
+
+def test_a_shell_that_is_not_signed_in_is_told_so_for_every_deployment(
+    run: Run, catalog_file: Path, aws: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    _add(run, "--region", "us-west-2", "--write")
+    checked = _check(run, code=1)
+    assert {each["problem"] for each in checked.values()} == {"Unable to locate credentials"}
+    (fix,) = {each["fix"] for each in checked.values()}
+    assert fix.startswith("sign in to AWS")
 
 
 def test_people_see_a_table_and_the_number_of_failures(

@@ -24,6 +24,12 @@ def _finding(rule: str, *constructs: str, reason: str | None = None) -> dict[str
     return finding | ({"reason": reason} if reason else {})
 
 
+def _write_manifest(folder: Path, stage: str) -> None:
+    properties = {"displayName": stage, "directoryName": f"assembly-{stage}"}
+    artifact = {"type": "cdk:cloud-assembly", "properties": properties}
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": {f"assembly-{stage}": artifact}}))
+
+
 @pytest.fixture
 def assembly(tmp_path: Path) -> Path:
     """An assembly with one open finding and two that are acknowledged."""
@@ -37,7 +43,7 @@ def assembly(tmp_path: Path) -> Path:
         },
         {"pluginName": "CloudFormation Validate", "pluginVersion": "1.12.1"},
     ]
-    (tmp_path / "manifest.json").write_text("{}")
+    _write_manifest(tmp_path, "gatehouse-prod")
     (tmp_path / "validation-report.json").write_text(json.dumps({"pluginReports": reports}))
     return tmp_path
 
@@ -102,10 +108,18 @@ def test_programs_read_json(run: Run, assembly: Path) -> None:
 
 
 def test_an_assembly_without_a_report_is_refused(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text("{}")
+    _write_manifest(tmp_path, "gatehouse-dev")
     shown = run("compliance", "--assembly", str(tmp_path))
     assert shown.exit_code == 2
     assert "holds no validation-report.json: write one with make synth-dev" in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["compliance", "cost", "stacks"])
+def test_the_assembly_of_another_environment_is_refused(run: Run, assembly: Path, command: str) -> None:
+    shown = run(command, "--environment", "staging", "--assembly", str(assembly))
+    assert shown.exit_code == 2
+    assert "holds gatehouse-prod, not gatehouse-staging" in shown.stderr
+    assert shown.stdout == ""
 
 
 def test_the_report_of_the_app_names_only_rules_that_the_packs_have(

@@ -169,6 +169,7 @@ def test_another_account_s_secrets_are_left_alone(
     run: Run, secrets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "999999999999")
+    assert run("provider-keys", "list").exit_code == 2
     result = run("provider-keys", "set", "openai", input=KEY)
     assert result.exit_code == 2
     assert "credentials are of account 999999999999; allowed: 111111111111" in result.stderr.replace(

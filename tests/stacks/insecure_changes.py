@@ -129,6 +129,13 @@ CHANGES = (
         "has the TLS policy ELBSecurityPolicy-2016-08",
     ),
     Change(
+        "a TLS policy that goes down to TLS 1.0",
+        "AWS::ElasticLoadBalancingV2::Listener",
+        _set(Protocol="HTTPS", SslPolicy="ELBSecurityPolicy-TLS13-1-0-2021-06"),
+        exposure.listeners_speak_tls,
+        "has the TLS policy ELBSecurityPolicy-TLS13-1-0-2021-06",
+    ),
+    Change(
         "a bucket without TLS",
         "AWS::S3::BucketPolicy",
         lambda properties: properties["PolicyDocument"].update(Statement=[]),

@@ -154,7 +154,7 @@ def test_each_task_may_sign_in_as_its_own_user_of_its_own_database_alone(assembl
     users = {name: _users_of_the_database(policy) for name, policy in _policies_of_tasks(assembly).items()}
     assert {name: found for name, found in users.items() if found} == {
         "Task": ["gateway"],
-        "MigrationsDefinition": ["gatehouse"],
+        "Migrations": ["gatehouse"],
     }
 
 
@@ -229,6 +229,10 @@ def test_streams_have_time_to_finish(
 ) -> None:
     settings = load_settings(environ)
     assert settings.lame_duck_seconds + settings.drain_seconds < container["StopTimeout"]
+    # ECS waits for the deregistration before it tells the task to stop.
+    (load_balancer,) = assembly.resources("Edge", "AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    attributes = load_balancer["Properties"]["LoadBalancerAttributes"]
+    (idle,) = (int(a["Value"]) for a in attributes if a["Key"] == "idle_timeout.timeout_seconds")
     for targets in assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values():
-        attributes = {a["Key"]: a["Value"] for a in targets["Properties"]["TargetGroupAttributes"]}
-        assert int(attributes["deregistration_delay.timeout_seconds"]) < container["StopTimeout"]
+        group = {a["Key"]: a["Value"] for a in targets["Properties"]["TargetGroupAttributes"]}
+        assert int(group["deregistration_delay.timeout_seconds"]) >= idle

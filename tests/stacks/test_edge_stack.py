@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
-from constructs import Construct
+from constructs import IConstruct
 
 from gatehouse.network import Network
 from gatehouse.security_groups import SecurityGroups
@@ -19,7 +19,7 @@ from stacks.config.load import load_configuration, load_environment
 from stacks.edge import EdgeStack
 from stacks.free_text_paths import USAGE_IMPORT, free_text_path_prefixes
 from stacks.platform import Platform
-from tests.conftest import FLAGS
+from tests.synthesis import FLAGS
 
 if TYPE_CHECKING:
     from tests.stacks.conftest import Assembly
@@ -77,7 +77,7 @@ def _only(template: Template, resource_type: str) -> dict[str, Any]:
     return properties
 
 
-def _service_stack(**settings: Any) -> Construct:
+def _service_stack(**settings: Any) -> IConstruct:
     """The Service stack of dev, with other settings of the edge."""
     config, catalog = load_configuration("dev")
     edge = Edge.model_validate(config.edge.model_dump(mode="json") | settings)

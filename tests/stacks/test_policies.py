@@ -23,10 +23,6 @@ ACCEPTED = {
     ("RESOURCE_MISMATCH", "bedrock:InvokeModelWithResponseStream"): _EVERY_KIND,
     ("RESOURCE_MISMATCH", "elasticloadbalancing:ModifyRule"): _EVERY_KIND,
     ("UNKNOWN_ACTION", "bedrock:CountTokens"): "it is newer than parliament's list",
-    (
-        "MISMATCHED_TYPE_BUT_USABLE",
-        "Type mismatch: StringEquals requires a value of type String but given Arn",
-    ): "Bedrock's own examples compare the ARN of a profile as a string",
 }
 
 

@@ -27,7 +27,7 @@ from local.task import Task
 from stacks.config.load import load_configuration
 from stacks.config.model import Environment
 from stacks.platform import Platform
-from tests.conftest import FLAGS
+from tests.synthesis import FLAGS
 
 CONFIG, CATALOG = load_configuration("prod")
 STATEFUL = {

@@ -37,6 +37,12 @@ EMPTY_CONFIGURATION = '{"models":{},"roles":{},"keys":{}}'
 TEMPORARY_MIB = {"/tmp": 256, "/app/log": 64}  # noqa: S108
 # The load balancer, which appends the caller's address to X-Forwarded-For.
 PROXIES = 1
+# Settings whose values nobody has to know, and the construct IDs of their secrets.
+GENERATED = {
+    "encryption.secret": "EncryptionSecret",
+    "encryption.key": "EncryptionKey",
+    "identityProviders.cognito.loggingSalt": "LoggingSalt",
+}
 SECRET_LENGTH = 32
 _OBJECT_ACTIONS = (
     "s3:AbortMultipartUpload",
@@ -74,31 +80,14 @@ class Dial(Construct):
             secret_string_value=cdk.SecretValue.unsafe_plain_text(EMPTY_CONFIGURATION),
             removal_policy=removal_policy,
         )
-        generated = {
-            name: GeneratedSecret(
-                self,
-                construct_id,
-                description=f"DIAL Core: {name}; never change it",
-                field="value",
-                length=SECRET_LENGTH,
-                encryption_key=encryption_key,
-                removal_policy=removal_policy,
-            )
-            for name, construct_id in _GENERATED.items()
+        _acknowledge_no_rotation(self.configuration)
+        secrets = {
+            "AIDIAL_CONFIG": ecs.Secret.from_secrets_manager(self.configuration),
+            **self._generate(encryption_key, removal_policy),
         }
-        _acknowledge_no_rotation(self.configuration, *generated.values())
         self.profile = ImageProfile(
             container=Container(
-                settings=ContainerSettings(
-                    environment=_environment(backends, idle_timeout),
-                    secrets={
-                        "AIDIAL_CONFIG": ecs.Secret.from_secrets_manager(self.configuration),
-                        **{
-                            f"aidial.{name}": ecs.Secret.from_secrets_manager(secret, "value")
-                            for name, secret in generated.items()
-                        },
-                    },
-                ),
+                settings=ContainerSettings(environment=_environment(backends, idle_timeout), secrets=secrets),
                 user=USER,
                 entry_point=["sh", "-c"],
                 command=[START],
@@ -114,12 +103,21 @@ class Dial(Construct):
             },
         )
 
-
-_GENERATED = {
-    "encryption.secret": "EncryptionSecret",
-    "encryption.key": "EncryptionKey",
-    "identityProviders.cognito.loggingSalt": "LoggingSalt",
-}
+    def _generate(self, key: kms.IKey, removal_policy: cdk.RemovalPolicy) -> dict[str, ecs.Secret]:
+        variables = {}
+        for name, construct_id in GENERATED.items():
+            secret = GeneratedSecret(
+                self,
+                construct_id,
+                description=f"DIAL Core: {name}; never change it",
+                field="value",
+                length=SECRET_LENGTH,
+                encryption_key=key,
+                removal_policy=removal_policy,
+            )
+            _acknowledge_no_rotation(secret)
+            variables[f"aidial.{name}"] = ecs.Secret.from_secrets_manager(secret, "value")
+        return variables
 
 
 def _environment(backends: Backends, idle_timeout: cdk.Duration) -> Mapping[str, str]:
@@ -169,8 +167,7 @@ def _permissions(backends: Backends, key: kms.IKey) -> list[iam.PolicyStatement]
     ]
 
 
-def _acknowledge_no_rotation(*secrets: secretsmanager.Secret) -> None:
+def _acknowledge_no_rotation(secret: secretsmanager.Secret) -> None:
     reason = "What DIAL Core stores is found by these values; its settings are changed by their owners."
-    for secret in secrets:
-        acknowledge(secret, {"SMG4": reason})
-        acknowledge_nist(secret, {"SecretsManagerRotationEnabled": reason})
+    acknowledge(secret, {"SMG4": reason})
+    acknowledge_nist(secret, {"SecretsManagerRotationEnabled": reason})

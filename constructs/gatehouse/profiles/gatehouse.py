@@ -8,6 +8,7 @@ from gateway.settings import Settings, variable
 
 USER = "10001"
 PYTHON = "/opt/gateway/bin/python"
+MIGRATIONS_COMMAND = ("-m", "gateway.migrations")
 # The same command as the image's HEALTHCHECK, which ECS does not read.
 HEALTH_COMMAND = ("CMD", PYTHON, "-m", "gateway.healthcheck")
 READY_PATH = "/health/ready"
@@ -31,7 +32,7 @@ def gatehouse_profile(
                 user=USER,
                 # In place of the image's own, which serves requests.
                 entry_point=[PYTHON],
-                command=["-m", "gateway.migrations"],
+                command=list(MIGRATIONS_COMMAND),
             )
         ),
     )

@@ -6,7 +6,7 @@ PostgreSQL as an IAM principal, time for which connections are kept), proxy/elas
 proxy/server_tuning (configuration from S3), proxy/token_auth and proxy/health.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -73,32 +73,37 @@ class LiteLlm(Construct):
                 "LITELLM_SALT_KEY": ecs.Secret.from_secrets_manager(self.salt_key, "key"),
             },
         )
-        migration_settings = ContainerSettings(environment={**_database(backends), **_files()}, secrets={})
         self.profile = ImageProfile(
-            container=Container(
-                settings=settings,
-                user=USER,
-                entry_point=["sh", "-c"],
-                command=[START],
-                temporary_mib=TEMPORARY_MIB,
-            ),
+            container=_container(settings, entry_point=["sh", "-c"], command=[START]),
             port=PORT,
             ready_path=LIVE_PATH,
             health_command=HEALTH_COMMAND,
             start_period=cdk.Duration.seconds(60),
             permissions=_permissions(backends, encryption_key),
             database_user=backends.database_user,
-            migrations=Migrations(
-                container=Container(
-                    settings=migration_settings,
-                    user=USER,
-                    entry_point=list(MIGRATE),
-                    temporary_mib=TEMPORARY_MIB,
-                ),
-                cpu_units=MIGRATION_CPU_UNITS,
-                memory_mib=MIGRATION_MEMORY_MIB,
-            ),
+            migrations=_migrations(backends),
         )
+
+
+def _container(
+    settings: ContainerSettings, *, entry_point: Sequence[str], command: Sequence[str] | None = None
+) -> Container:
+    return Container(
+        settings=settings,
+        user=USER,
+        entry_point=entry_point,
+        command=command,
+        temporary_mib=TEMPORARY_MIB,
+    )
+
+
+def _migrations(backends: Backends) -> Migrations:
+    settings = ContainerSettings(environment={**_database(backends), **_files()}, secrets={})
+    return Migrations(
+        container=_container(settings, entry_point=list(MIGRATE)),
+        cpu_units=MIGRATION_CPU_UNITS,
+        memory_mib=MIGRATION_MEMORY_MIB,
+    )
 
 
 def _environment(backends: Backends, idle_timeout: cdk.Duration) -> Mapping[str, str]:

@@ -69,7 +69,7 @@ class Model(Frozen):
     max_attempts: Annotated[int, Field(ge=1, le=5, description="At all deployments together.")] = 5
     deadline_seconds: Annotated[
         float, Field(ge=1, le=900, description="For all attempts together, until the answer begins.")
-    ] = 600
+    ] = 590
     response_cache: ResponseCache | None = None
 
 

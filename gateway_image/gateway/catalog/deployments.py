@@ -31,7 +31,7 @@ class TimeLimits(Frozen):
     between_chunks_seconds: Annotated[Seconds, Field(description="Between two pieces of a stream.")] = 60
     whole_answer_seconds: Annotated[
         Seconds, Field(description="Until an answer that is not streamed is there, all of it.")
-    ] = 600
+    ] = 590
 
 
 class Capacity(Frozen):

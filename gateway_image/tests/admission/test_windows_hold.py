@@ -374,10 +374,12 @@ _usual = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+# A step is five questions to a server, which say the same as a process's.
+_in_cache = settings(_usual, max_examples=40)
 _LARGE = [Step(0, Needs(2000, 9000), 2, None, None) for _ in range(4)]
 
 
-@_usual
+@_in_cache
 @given(start=STARTS, steps=st.lists(STEPS, min_size=5, max_size=40))
 @example(start=datetime(2026, 11, 20, tzinfo=UTC), steps=_LARGE)
 def test_the_cache_keeps_the_rules(client: Any, start: datetime, steps: list[Step]) -> None:

@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 CALLERS = 16
+# So that callers leave some of the machine to a worker that starts.
+PAUSE_SECONDS = 0.02
 BODY = json.dumps({"model": "fast", "messages": [{"role": "user", "content": "hello"}]}).encode()
 
 
@@ -64,6 +66,7 @@ class Callers:
                 self.broken.append(port)
                 return
             self.statuses[response.status] += 1
+            self._stopped.wait(PAUSE_SECONDS)
 
 
 def ports_of_callers(worker: psutil.Process) -> set[int]:
@@ -71,10 +74,28 @@ def ports_of_callers(worker: psutil.Process) -> set[int]:
     return {connection.raddr.port for connection in connections if connection.raddr}
 
 
-def test_killing_one_worker_breaks_only_its_own_connections(start_gateway: Any) -> None:
+def events(gateway: Any, name: str) -> int:
+    return sum(line["event"] == name for line in gateway.log())
+
+
+@pytest.fixture(scope="module")
+def gateway(start_gateway: Any) -> Any:
+    """A gateway with two workers, which the tests use one after the other and the second of them ends."""
     gateway = start_gateway(workers="2")
-    wait_for(lambda: len(workers_of(gateway)) == 2)
-    wait_for(lambda: sum(line["event"] == "serving" for line in gateway.log()) == 2)
+    wait_for(lambda: events(gateway, "serving") == 2)
+    return gateway
+
+
+def test_every_worker_is_measured(gateway: Any) -> None:
+    first, _, path = gateway.metrics_url.removeprefix("http://").partition("/")
+    host, _, port = first.partition(":")
+    for index in range(2):
+        with closing(http.client.HTTPConnection(host, int(port) + index, timeout=5)) as connection:
+            connection.request("GET", f"/{path}")
+            assert b"gatehouse_requests_in_flight" in connection.getresponse().read()
+
+
+def test_killing_one_worker_breaks_only_its_own_connections(gateway: Any) -> None:
     callers = Callers(gateway)
     with ThreadPoolExecutor(CALLERS) as pool:
         for _ in range(CALLERS):
@@ -86,7 +107,7 @@ def test_killing_one_worker_breaks_only_its_own_connections(start_gateway: Any) 
             victim.kill()
             served = callers.statuses[200]
             wait_for(lambda: callers.statuses[200] > served + 50)
-            wait_for(lambda: sum(line["event"] == "serving" for line in gateway.log()) == 3)
+            wait_for(lambda: events(gateway, "serving") == 3)
         finally:
             callers.stop()
     assert callers.broken
@@ -99,23 +120,12 @@ def test_killing_one_worker_breaks_only_its_own_connections(start_gateway: Any) 
     assert len(workers_of(gateway)) == 2
     gateway.terminate()
     assert gateway.process.wait(20) == 0
-    assert sum(line["event"] == "stopped" for line in gateway.log()) == 2
-
-
-def test_every_worker_is_measured(start_gateway: Any) -> None:
-    gateway = start_gateway(workers="2")
-    wait_for(lambda: sum(line["event"] == "serving" for line in gateway.log()) == 2)
-    first, _, path = gateway.metrics_url.removeprefix("http://").partition("/")
-    host, _, port = first.partition(":")
-    for index in range(2):
-        with closing(http.client.HTTPConnection(host, int(port) + index, timeout=5)) as connection:
-            connection.request("GET", f"/{path}")
-            assert b"gatehouse_requests_in_flight" in connection.getresponse().read()
+    assert events(gateway, "stopped") == 2
 
 
 def test_workers_do_not_outlive_the_process_that_watches_them(start_gateway: Any) -> None:
     gateway = start_gateway(workers="2")
-    wait_for(lambda: sum(line["event"] == "serving" for line in gateway.log()) == 2)
+    wait_for(lambda: events(gateway, "serving") == 2)
     workers = workers_of(gateway)
     gateway.process.kill()
     _, alive = psutil.wait_procs(workers, timeout=5)

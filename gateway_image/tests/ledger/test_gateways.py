@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -18,9 +19,9 @@ from local.throwaway_servers import Postgres, ServerError
 
 pytestmark = pytest.mark.anyio
 
-# Long enough for the pauses between the ledger's attempts to reach their longest. Minutes may be tried too: a
-# spool holds many of this load.
-OUTAGE_SECONDS = float(os.environ.get("GATEHOUSE_TEST_OUTAGE_SECONDS", "20"))
+# Long enough for several attempts of the ledger to fail. Minutes may be tried too: a spool holds many of this
+# load.
+OUTAGE_SECONDS = float(os.environ.get("GATEHOUSE_TEST_OUTAGE_SECONDS", "5"))
 LIMIT_SECONDS = 120
 KEY = "key-of-the-ledger-tests-0123456789abcdef"
 CATALOG = {
@@ -49,20 +50,30 @@ timing: {tokens_per_second: 5000}
 ENVIRON = {"AWS_ACCESS_KEY_ID": "AKIAGATEWAY", "AWS_SECRET_ACCESS_KEY": "secret-of-the-gateway"}
 
 
-@pytest.fixture
-def running() -> Iterator[Fleet]:
-    """Two gateways with a database."""
+@pytest.fixture(scope="module")
+def everything() -> Iterator[Fleet]:
+    """Two gateways with a database; no load balancer has to notice that they stop."""
     with (
         simulator_process.start(SCENARIO) as simulator,
         fleet(
             catalog=CATALOG,
             api_keys={"ledger": KEY},
-            settings={"bedrock_endpoint_url": simulator.url},
+            settings={"bedrock_endpoint_url": simulator.url, "lame_duck_seconds": "0"},
             environ=ENVIRON,
             database=True,
         ) as gateways,
     ):
         yield gateways
+
+
+@pytest.fixture
+def running(everything: Fleet) -> Fleet:
+    """The same, with the gateways started again that the test before has stopped."""
+    stopped = [each for each in everything.gateways if each.process and each.process.poll() is not None]
+    with ThreadPoolExecutor() as pool:
+        for started in [pool.submit(gateway.start) for gateway in stopped]:
+            started.result()
+    return everything
 
 
 class Asking:
@@ -133,6 +144,10 @@ async def assert_each_is_there_once(postgres: Postgres, answered: list[str]) -> 
     assert len(set(answered)) == len(answered)
 
 
+async def stop(running: Fleet) -> None:
+    await asyncio.gather(*(asyncio.to_thread(gateway.stop) for gateway in running.gateways))
+
+
 async def start_again(postgres: Postgres) -> None:
     """What a killed server left behind must have ended before."""
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -165,8 +180,7 @@ async def test_a_gateway_that_is_stopped_leaves_nothing_behind(running: Fleet) -
     async with asking([gateway.url for gateway in running.gateways]) as callers:
         await until(lambda: len(callers.answered) > 50)
         callers.urls.clear()
-    for gateway in running.gateways:
-        await asyncio.to_thread(gateway.stop)
+    await stop(running)
     assert set(callers.answered) <= set(await requests_in(postgres))
     await assert_each_is_there_once(postgres, callers.answered)
 
@@ -181,8 +195,7 @@ async def test_a_gateway_that_is_stopped_while_the_database_is_away(running: Fle
         during = len(callers.answered)
         await until(lambda: len(callers.answered) > during + 50)
         callers.urls.clear()
-    for gateway in running.gateways:
-        await asyncio.to_thread(gateway.stop)
+    await stop(running)
     await start_again(postgres)
     assert not set(callers.answered) <= set(await requests_in(postgres))
     connection = await asyncpg.connect(postgres.dsn)

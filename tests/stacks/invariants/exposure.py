@@ -1,5 +1,6 @@
 """Invariants of the network: only the load balancer can be reached, and only over TLS."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ EVERYWHERE = {"0.0.0.0/0", "::/0"}
 # The one group that callers anywhere may reach, by the beginning of its logical ID.
 OPEN_GROUP = ("Network", "SecurityGroupsLoadBalancer")
 OPEN_PORTS = {80, 443}
+# TLS 1.2 or 1.3 alone: others of the same family admit 1.0 and 1.1.
+_TLS_POLICY = re.compile(r"ELBSecurityPolicy-TLS13-1-[23]-")
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 PUBLIC_TYPES = {
     "AWS::ECR::PublicRepository",
@@ -78,7 +81,7 @@ def listeners_speak_tls(resource: Resource) -> Iterator[str]:
     properties = resource.properties
     if properties["Protocol"] == "HTTPS":
         policy = properties.get("SslPolicy", "")
-        if not policy.startswith("ELBSecurityPolicy-TLS13-"):
+        if not _TLS_POLICY.match(policy):
             yield f"has the TLS policy {policy or 'of AWS, which allows TLS 1.0'}"
         if not properties.get("Certificates"):
             yield "has no certificate"

@@ -19,6 +19,7 @@ STATEFUL = {
     "AWS::Backup::BackupVault",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
+    "AWS::SecretsManager::Secret",
 }
 LOAD_BALANCER_ATTRIBUTES = {
     "deletion_protection.enabled": "true",

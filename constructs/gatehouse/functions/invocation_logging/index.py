@@ -46,12 +46,13 @@ def on_event(event: Event, _context: Any) -> None:
 
 
 def configure(bedrock: Any, event: Event) -> str:
-    """Write the configuration; raises ForeignConfigurationError, or what Bedrock says after two minutes.
+    """Write the configuration; raises ForeignConfigurationError, or what Bedrock says after some minutes.
 
     While CloudFormation takes an update back, somebody else's configuration is no error: failing once more
     would leave the stack stuck.
     """
-    existing = _existing(bedrock)
+    # Its own permission to look is new, too.
+    existing = _existing(bedrock, _TEMPORARY_ERRORS | {"AccessDeniedException"})
     if existing is not None and not _is_own(existing, event):
         if _is_taken_back(event):
             return "somebody else's configuration stays"
@@ -78,7 +79,7 @@ def configure(bedrock: Any, event: Event) -> str:
 def remove(bedrock: Any, event: Event) -> str:
     """Remove the configuration if it is still this resource's."""
     try:
-        existing = _existing(bedrock)
+        existing = _existing(bedrock, _TEMPORARY_ERRORS)
         if existing is None or not _is_own(existing, event):
             return "there is nothing of this resource's to remove"
     except ClientError as error:
@@ -107,14 +108,14 @@ def _is_taken_back(event: Event) -> bool:
     return str(stack["StackStatus"]).startswith("UPDATE_ROLLBACK")
 
 
-def _existing(bedrock: Any) -> dict[str, Any] | None:
+def _existing(bedrock: Any, temporary_errors: set[str]) -> dict[str, Any] | None:
     """The region's configuration, or None: one that delivers nowhere is none."""
     last = monotonic() + ROLE_SECONDS
     while True:
         try:
             found = bedrock.get_model_invocation_logging_configuration().get("loggingConfig") or {}
         except ClientError as error:
-            if monotonic() > last or error.response["Error"]["Code"] not in _TEMPORARY_ERRORS:
+            if monotonic() > last or error.response["Error"]["Code"] not in temporary_errors:
                 raise
             sleep(RETRY_SECONDS)
         else:

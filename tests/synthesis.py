@@ -1,11 +1,11 @@
+"""Synthesized environments, shared by all tests of a run."""
+
 import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-
-import app
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
@@ -14,6 +14,7 @@ FLAGS = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 @pytest.fixture(scope="session")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Give an environment's cloud assembly by name: synthesized once, with validation and all rule packs."""
+    import app
 
     @cache
     def synthesize(environment: str) -> Path:
