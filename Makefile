@@ -86,8 +86,8 @@ snapshots: install ## Rewrite the stack snapshots after an intended change
 	@pytest tests/stacks --update-snapshots
 
 picture: install ## Draw the architecture picture again from the synthesized stacks
-	@node_modules/.bin/cdk synth --quiet -c environment=dev -o cdk.out/dev
-	@python -m docs.architecture.draw cdk.out/dev
+	@node_modules/.bin/cdk synth --quiet -c environment=prod -o cdk.out/prod
+	@python -m docs.architecture.draw cdk.out/prod
 
 schemas: install ## Rewrite the JSON Schemas for config/ and the gateway's OpenAPI document
 	@python -m stacks.config.schema

@@ -107,8 +107,9 @@ class ModelAccessStack(cdk.Stack):
             deployments=deployments,
         )
         for (project, model_id), arn in profiles.arns.items():
+            # Of the construct, not of the stack: a stack's outputs of "a-b" and "ab" would have one name.
             cdk.CfnOutput(
-                self, f"Profile-{project}-{model_id}", value=arn, description=f"{model_id} for {project}"
+                profiles, f"Arn-{project}-{model_id}", value=arn, description=f"{model_id} for {project}"
             )
 
     def _guardrail(self, config: Environment, settings: model_access.Guardrail) -> None:

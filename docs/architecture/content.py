@@ -12,9 +12,13 @@ _ENGINES = {"postgres": "PostgreSQL", "valkey": "Valkey"}
 _NAMES = {
     "AWS::AppConfig::ConfigurationProfile": "AppConfig: model catalog",
     "AWS::ApplicationAutoScaling::ScalableTarget": "Auto Scaling: {MinCapacity} to {MaxCapacity} tasks",
+    "AWS::Backup::BackupVault": "AWS Backup vault",
     "AWS::CertificateManager::Certificate": "ACM certificate",
+    "AWS::CloudTrail::Trail": "CloudTrail trail",
+    "AWS::CloudWatch::Alarm": "CloudWatch alarm",
     "AWS::Cognito::UserPool": "Cognito user pool",
     "AWS::ECR::Repository": "ECR repository",
+    "AWS::ECR::SigningConfiguration": "image signing",
     "AWS::ECS::Service": "ECS service on Fargate",
     "AWS::ElastiCache::ReplicationGroup": "ElastiCache for {Engine}",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Application Load Balancer",
@@ -23,9 +27,12 @@ _NAMES = {
     "AWS::RDS::DBInstance": "RDS for {Engine}",
     "AWS::Route53::RecordSet": "Route 53 record",
     "AWS::S3::Bucket": "S3 bucket",
+    "AWS::SES::EmailIdentity": "SES identity",
+    "AWS::SNS::Topic": "SNS topic",
     "AWS::SecretsManager::Secret": "Secrets Manager secret",
     "AWS::WAFv2::WebACL": "WAF web ACL",
     "Custom::DatabaseMigration": "ECS task: schema migrations",
+    "Custom::ModelInvocationLogging": "invocation log setting",
 }
 _ALSO_DRAWN = {"AWS::EC2::NatGateway", "AWS::EC2::SecurityGroup", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint"}
 _NOT_DRAWN = {
@@ -35,10 +42,15 @@ _NOT_DRAWN = {
     "AWS::AppConfig::Environment",
     "AWS::AppConfig::HostedConfigurationVersion",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::Backup::BackupPlan",
+    "AWS::Backup::BackupSelection",
+    "AWS::Cognito::LogDeliveryConfiguration",
+    "AWS::Cognito::ManagedLoginBranding",
     "AWS::Cognito::UserPoolClient",
     "AWS::Cognito::UserPoolDomain",
     "AWS::Cognito::UserPoolGroup",
     "AWS::Cognito::UserPoolResourceServer",
+    "AWS::Cognito::UserPoolRiskConfigurationAttachment",
     "AWS::EC2::EIP",
     "AWS::EC2::FlowLog",
     "AWS::EC2::InternetGateway",
@@ -50,27 +62,51 @@ _NOT_DRAWN = {
     "AWS::EC2::SubnetRouteTableAssociation",
     "AWS::EC2::VPCGatewayAttachment",
     "AWS::ECS::Cluster",
+    "AWS::ECS::ClusterCapacityProviderAssociations",
     "AWS::ECS::TaskDefinition",
+    "AWS::ElastiCache::ParameterGroup",
     "AWS::ElastiCache::SubnetGroup",
     "AWS::ElastiCache::User",
     "AWS::ElastiCache::UserGroup",
     "AWS::ElasticLoadBalancingV2::Listener",
     "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::MetricFilter",
     "AWS::Logs::ResourcePolicy",
     "AWS::RDS::DBParameterGroup",
     "AWS::RDS::DBSubnetGroup",
     "AWS::S3::BucketPolicy",
+    "AWS::SES::ConfigurationSet",
+    "AWS::SES::ConfigurationSetEventDestination",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SecretsManager::ResourcePolicy",
     "AWS::SecretsManager::SecretTargetAttachment",
+    "AWS::Signer::SigningProfile",
     "AWS::WAFv2::LoggingConfiguration",
     "AWS::WAFv2::WebACLAssociation",
     "Custom::EmptyDefaultSecurityGroup",
+    "Custom::VerifiedMailDomain",
 }
+
+
+_MODEL_ACCESS = "ModelAccess"
+
+
+def with_one_model_access(stacks: dict[str, Stack]) -> dict[str, Stack]:
+    """The stacks, those of all accounts and regions with models as one: a catalog says how many there are."""
+    found = {name: stack for name, stack in stacks.items() if name.startswith(f"{_MODEL_ACCESS}-")}
+    resources = {f"{name}/{id_}": each for name, s in found.items() for id_, each in s.resources.items()}
+    after = tuple(sorted({before for stack in found.values() for before in stack.after}))
+    others = {name: stack for name, stack in stacks.items() if name not in found}
+    return {**others, _MODEL_ACCESS: Stack(_MODEL_ACCESS, after, resources)} if found else others
 
 
 def named_resources(stack: Stack) -> dict[str, str]:

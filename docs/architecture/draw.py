@@ -1,4 +1,4 @@
-"""Draws the architecture picture: `python -m docs.architecture.draw cdk.out/dev`, a synthesized environment.
+"""Draws the architecture picture: `python -m docs.architecture.draw cdk.out/prod`, a synthesized environment.
 
 Stacks, their order, resources and endpoints are those of the assembly; only places on the page are chosen.
 """
@@ -6,7 +6,12 @@ Stacks, their order, resources and endpoints are those of the assembly; only pla
 import argparse
 from pathlib import Path
 
-from docs.architecture.content import endpoint_services, named_resources, subnets
+from docs.architecture.content import (
+    endpoint_services,
+    named_resources,
+    subnets,
+    with_one_model_access,
+)
 from docs.architecture.layout import (
     APPLICATIONS,
     BEDROCK,
@@ -27,11 +32,12 @@ from operations.assembly import Stack, read_stacks
 PICTURE = Path(__file__).resolve().parents[1] / "images" / "architecture.svg"
 
 _TITLE = "Gatehouse: the stacks of one environment"
-_LEGEND = "Each box is a stack, deployed after those it names. The broken line is the border of the VPC."
+_LEGEND = "Each box is a stack, deployed after those it names; ModelAccess is one in each account and region."
 
 
 def draw(stacks: dict[str, Stack]) -> str:
     """Return the picture as SVG. Raises ValueError where the assembly holds what the layout does not know."""
+    stacks = with_one_model_access(stacks)
     if stacks.keys() != PLACES.keys():
         raise ValueError(f"stacks: {', '.join(stacks)}; docs/architecture/layout.py has: {', '.join(PLACES)}")
     network = stacks["Network"]
@@ -83,7 +89,7 @@ def _vpc_facts(network: Stack) -> list[str]:
     gateway_words = "1 NAT gateway" if gateways == 1 else f"{gateways} NAT gateways"
     return [
         text(VPC.x + 16, VPC.y + 48, f"VPC {vpc.properties['CidrBlock']} in {len(zones)} zones"),
-        text(VPC.x + 16, VPC.y + 294, f"{gateway_words}, {groups} security groups"),
+        text(VPC.x + 16, VPC.y + 286, f"{gateway_words}, {groups} security groups"),
     ]
 
 
@@ -125,7 +131,7 @@ def _description(stacks: dict[str, Stack]) -> str:
 def main() -> None:
     """Draw the picture."""
     parser = argparse.ArgumentParser(prog="python -m docs.architecture.draw")
-    parser.add_argument("assembly", type=Path, help="a synthesized environment, for example cdk.out/dev")
+    parser.add_argument("assembly", type=Path, help="a synthesized environment, for example cdk.out/prod")
     PICTURE.write_text(draw(read_stacks(parser.parse_args().assembly)), encoding="utf-8")
 
 

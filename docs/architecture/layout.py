@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 _BALANCER = "AWS::ElasticLoadBalancingV2"
-WIDTH, HEIGHT = 980, 656
+WIDTH, HEIGHT = 980, 930
 
 
 class Rectangle(NamedTuple):
@@ -42,18 +42,18 @@ class Flow(NamedTuple):
 
 
 APPLICATIONS = Rectangle(24, 84, 150, 64)
-BEDROCK = Rectangle(812, 568, 136, 64)
-ENDPOINTS = Rectangle(812, 222, 136, 214)
-VPC = Rectangle(213, 190, 743, 330)
+BEDROCK = Rectangle(812, 584, 136, 64)
+ENDPOINTS = Rectangle(812, 222, 136, 290)
+VPC = Rectangle(213, 206, 743, 338)
 
 # A box that crosses the border of the VPC lists the resources on each side of it apart.
 PLACES = {
     "Edge": Place(
-        Rectangle(24, 270, 401, 190),
+        Rectangle(24, 282, 401, 186),
         (
             Listing(
                 40,
-                322,
+                334,
                 (
                     "AWS::Route53::RecordSet",
                     "AWS::CertificateManager::Certificate",
@@ -64,14 +64,14 @@ PLACES = {
             ),
             Listing(
                 229,
-                322,
+                334,
                 ("AWS::ElasticLoadBalancingV2::LoadBalancer",),
                 subnets_of="AWS::ElasticLoadBalancingV2::LoadBalancer",
             ),
         ),
     ),
     "Service": Place(
-        Rectangle(474, 84, 280, 264),
+        Rectangle(474, 84, 310, 285),
         (
             Listing(
                 490,
@@ -80,35 +80,99 @@ PLACES = {
                     "AWS::AppConfig::ConfigurationProfile",
                     "AWS::ApplicationAutoScaling::ScalableTarget",
                     "AWS::Logs::LogGroup",
+                    "AWS::CloudWatch::Alarm",
                 ),
             ),
             Listing(
-                490, 220, ("AWS::ECS::Service", "Custom::DatabaseMigration"), subnets_of="AWS::ECS::Service"
+                490, 241, ("AWS::ECS::Service", "Custom::DatabaseMigration"), subnets_of="AWS::ECS::Service"
             ),
         ),
     ),
     "Data": Place(
-        Rectangle(474, 408, 280, 224),
+        Rectangle(474, 428, 310, 250),
         (
             Listing(
                 490,
-                458,
+                478,
                 ("AWS::RDS::DBInstance", "AWS::ElastiCache::ReplicationGroup"),
                 subnets_of="AWS::RDS::DBSubnetGroup",
             ),
-            Listing(490, 548, ("AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::Logs::LogGroup")),
+            Listing(
+                490,
+                568,
+                (
+                    "AWS::SecretsManager::Secret",
+                    "AWS::S3::Bucket",
+                    "AWS::Logs::LogGroup",
+                    "AWS::CloudWatch::Alarm",
+                ),
+            ),
         ),
     ),
-    "Network": Place(VPC, (Listing(229, 505, ("AWS::Logs::LogGroup",)),)),
-    "Registry": Place(Rectangle(804, 84, 152, 82), (Listing(820, 134, ("AWS::ECR::Repository",)),)),
-    "Identity": Place(Rectangle(24, 550, 205, 82), (Listing(40, 600, ("AWS::Cognito::UserPool",)),)),
-    "Keys": Place(Rectangle(245, 550, 205, 82), (Listing(261, 600, ("AWS::KMS::Key",)),)),
+    "Network": Place(VPC, (Listing(229, 513, ("AWS::Logs::LogGroup",)),)),
+    "Registry": Place(
+        Rectangle(804, 64, 152, 104),
+        (Listing(820, 114, ("AWS::ECR::Repository", "AWS::ECR::SigningConfiguration")),),
+    ),
+    "Identity": Place(
+        Rectangle(24, 568, 205, 172),
+        (
+            Listing(
+                40,
+                618,
+                (
+                    "AWS::Cognito::UserPool",
+                    "AWS::SES::EmailIdentity",
+                    "AWS::Route53::RecordSet",
+                    "AWS::Logs::LogGroup",
+                    "AWS::CloudWatch::Alarm",
+                ),
+            ),
+        ),
+    ),
+    "Keys": Place(Rectangle(245, 568, 205, 82), (Listing(261, 618, ("AWS::KMS::Key",)),)),
+    "Observability": Place(Rectangle(245, 658, 205, 82), (Listing(261, 708, ("AWS::SNS::Topic",)),)),
+    "Audit": Place(
+        Rectangle(24, 756, 205, 150),
+        (
+            Listing(
+                40,
+                806,
+                (
+                    "AWS::CloudTrail::Trail",
+                    "AWS::S3::Bucket",
+                    "AWS::Logs::LogGroup",
+                    "AWS::CloudWatch::Alarm",
+                ),
+            ),
+        ),
+    ),
+    "Backup": Place(
+        Rectangle(245, 756, 205, 108),
+        (Listing(261, 806, ("AWS::Backup::BackupVault", "AWS::CloudWatch::Alarm")),),
+    ),
+    "ModelAccess": Place(
+        Rectangle(474, 700, 310, 172),
+        (
+            Listing(
+                490,
+                750,
+                (
+                    "AWS::KMS::Key",
+                    "AWS::SNS::Topic",
+                    "AWS::CloudWatch::Alarm",
+                    "AWS::Logs::LogGroup",
+                    "Custom::ModelInvocationLogging",
+                ),
+            ),
+        ),
+    ),
 }
 FLOWS = (
-    Flow((99, 148), (99, 270), "HTTPS", (127, 214), ("Edge", f"{_BALANCER}::Listener")),
+    Flow((99, 148), (99, 282), "HTTPS", (127, 214), ("Edge", f"{_BALANCER}::Listener")),
     Flow((425, 316), (474, 316), "HTTP", (448, 307), ("Service", f"{_BALANCER}::ListenerRule")),
-    Flow((754, 316), (812, 316), "", (0, 0), ("Network", "AWS::EC2::VPCEndpoint")),
-    Flow((880, 436), (880, 568), "", (0, 0), ("Network", "AWS::EC2::VPCEndpoint")),
-    Flow((614, 348), (614, 408), "TLS", (636, 383), ("Data", "AWS::RDS::DBInstance")),
-    Flow((804, 140), (754, 140), "image", (779, 131), ("Registry", "AWS::ECR::Repository")),
+    Flow((784, 316), (812, 316), "", (0, 0), ("Network", "AWS::EC2::VPCEndpoint")),
+    Flow((880, 512), (880, 584), "", (0, 0), ("Network", "AWS::EC2::VPCEndpoint")),
+    Flow((614, 369), (614, 428), "TLS", (636, 403), ("Data", "AWS::RDS::DBInstance")),
+    Flow((804, 140), (784, 140), "", (0, 0), ("Registry", "AWS::ECR::Repository")),
 )

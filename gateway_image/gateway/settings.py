@@ -89,13 +89,15 @@ class Settings(BaseModel):
     database_name: str
     database_tls: bool = True
     database_username: str
-    database_password: Annotated[
-        SecretStr | None, Field(description="Not needed with IAM, which makes one for each connection.")
-    ] = None
+    # Before what depends on it.
     database_authentication: Annotated[
         Literal["password", "iam"],
         Field(description="Sign in to the database with a password or as the process's IAM role."),
     ] = "password"
+    database_password: Annotated[
+        SecretStr | None,
+        Field(validate_default=True, description="With IAM, a token is made for each connection instead."),
+    ] = None
 
     key_hashing_secret: Annotated[
         SecretStr,
@@ -209,15 +211,16 @@ class Settings(BaseModel):
         parse_api_keys(secret.get_secret_value())
         return secret
 
-    @field_validator("cache_password", "cache_name")
+    @field_validator("cache_password", "cache_name", "database_password")
     @classmethod
-    def _cache_can_be_signed_in_to(
+    def _services_can_be_signed_in_to(
         cls, value: SecretStr | str | None, info: ValidationInfo
     ) -> SecretStr | str | None:
-        needed_with = {"cache_password": "password", "cache_name": "iam"}[str(info.field_name)]
-        if value is None and info.data.get("cache_authentication") == needed_with:
-            other = "iam" if needed_with == "password" else "password"
-            raise ValueError(f"missing; set it, or {variable('cache_authentication')} to {other}")
+        service, _, needed = str(info.field_name).partition("_")
+        needed_with, other = ("password", "iam") if needed == "password" else ("iam", "password")
+        authentication = f"{service}_authentication"
+        if value is None and info.data.get(authentication) == needed_with:
+            raise ValueError(f"missing; set it, or {variable(authentication)} to {other}")
         return value
 
     @field_validator("identity_issuers")

@@ -274,5 +274,5 @@ async def test_a_connection_that_is_reset_leaves_nothing_behind() -> None:
         writer.transport.abort()
         await asyncio.sleep(0.1)
         gc.collect()
-        # By its type: a module that is loaded when it is first looked at would answer isinstance() by loading.
+        # By its type: isinstance() makes modules load that wait for being looked at.
         assert not [thing for thing in gc.get_objects() if type(thing) is Connection]

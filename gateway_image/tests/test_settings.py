@@ -50,6 +50,14 @@ def test_the_cache_is_signed_in_to_by_password_or_as_a_role() -> None:
         load_settings(without | by_iam | {"GATEWAY_CACHE_NAME": "Cache-1"})
 
 
+def test_the_database_is_signed_in_to_by_password_or_as_a_role() -> None:
+    without = {name: value for name, value in ENVIRON.items() if name != "GATEWAY_DATABASE_PASSWORD"}
+    by_iam = load_settings(without | {"GATEWAY_DATABASE_AUTHENTICATION": "iam"})
+    assert by_iam.database_password is None
+    with pytest.raises(SettingsError, match=r"GATEWAY_DATABASE_PASSWORD: missing.* to iam"):
+        load_settings(without)
+
+
 def test_every_problem_is_listed_at_once() -> None:
     environ = {
         **ENVIRON,

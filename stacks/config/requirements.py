@@ -113,6 +113,13 @@ _COPIES = _Requirement(
     "true, for copies of the database that nobody can delete early",
     "write true",
 )
+_COPIES_LOCK = _Requirement(
+    "backup",
+    "lock",
+    lambda lock: lock != "none",
+    "governance or compliance, so that another policy of the vault is not enough to delete its copies",
+    "write governance",
+)
 _STAGING = (_ZONES, _NAT, _ENDPOINTS, _TASKS, _CACHE, _DATABASE)
 _REQUIREMENTS = {
     "dev": (),
@@ -123,6 +130,7 @@ _REQUIREMENTS = {
         _PRIVATE_IMAGE,
         _DATABASE_PROTECTION,
         _COPIES,
+        _COPIES_LOCK,
         _STACK_PROTECTION,
         _AUDIT_LOCK,
         _THREAT_PROTECTION,

@@ -7,6 +7,6 @@ from operations.assembly import Stack, read_stacks
 
 
 @pytest.fixture(scope="session")
-def dev_stacks(synthesized: Callable[[str], Path]) -> dict[str, Stack]:
-    """The stacks of the synthesized environment dev."""
-    return read_stacks(synthesized("dev"))
+def production_stacks(synthesized: Callable[[str], Path]) -> dict[str, Stack]:
+    """The stacks of production."""
+    return read_stacks(synthesized("prod"))

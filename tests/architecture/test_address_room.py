@@ -15,9 +15,9 @@ OF_A_LOAD_BALANCER = 8  # free, in each of its subnets
 REGION = "us-east-1"
 
 
-def test_subnets_are_as_large_as_the_rule_says(dev_stacks: dict[str, Stack]) -> None:
-    block = load_environment("dev").network.cidr
-    subnets = dev_stacks["Network"].of_type("AWS::EC2::Subnet")
+def test_subnets_are_as_large_as_the_rule_says(production_stacks: dict[str, Stack]) -> None:
+    block = load_environment("prod").network.cidr
+    subnets = production_stacks["Network"].of_type("AWS::EC2::Subnet")
     assert subnets
     for subnet in subnets:
         assert IPv4Network(subnet.properties["CidrBlock"]).prefixlen == block.prefixlen + SUBNET_PREFIX_BITS

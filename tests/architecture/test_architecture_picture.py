@@ -1,24 +1,23 @@
-"""The picture shows what the environment dev synthesizes, and stops where it would leave something out."""
+"""The picture shows what the production synthesizes, and stops where it would leave something out."""
 
 from dataclasses import replace
 
 import pytest
 
+from docs.architecture.content import with_one_model_access
 from docs.architecture.draw import PICTURE, draw
 from operations.assembly import Resource, Stack
 
 Stacks = dict[str, Stack]
 
 
-def test_the_committed_picture_is_current(dev_stacks: Stacks) -> None:
-    assert PICTURE.read_text(encoding="utf-8") == draw(dev_stacks), (
-        "run: cdk synth --quiet -o cdk.out/dev && python -m docs.architecture.draw cdk.out/dev"
-    )
+def test_the_committed_picture_is_current(production_stacks: Stacks) -> None:
+    assert PICTURE.read_text(encoding="utf-8") == draw(production_stacks), "run: make picture"
 
 
-def test_it_names_every_stack_and_those_it_deploys_after(dev_stacks: Stacks) -> None:
-    picture = draw(dev_stacks)
-    for stack in dev_stacks.values():
+def test_it_names_every_stack_and_those_it_deploys_after(production_stacks: Stacks) -> None:
+    picture = draw(production_stacks)
+    for stack in with_one_model_access(production_stacks).values():
         assert f">{stack.name}</text>" in picture
         assert f">after {', '.join(stack.after) or 'none'}</text>" in picture
 
@@ -34,26 +33,26 @@ def _without(stacks: Stacks, name: str, resource_type: str) -> Stacks:
     return {**stacks, name: replace(stacks[name], resources=kept)}
 
 
-def test_a_new_stack_must_be_placed(dev_stacks: Stacks) -> None:
-    with pytest.raises(ValueError, match=r"stacks: .*Audit"):
-        draw({**dev_stacks, "Audit": Stack("Audit", (), {})})
+def test_a_new_stack_must_be_placed(production_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match=r"stacks: .*Console"):
+        draw({**production_stacks, "Console": Stack("Console", (), {})})
 
 
-def test_a_new_type_of_resource_must_be_decided_on(dev_stacks: Stacks) -> None:
+def test_a_new_type_of_resource_must_be_decided_on(production_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match="stack Data holds AWS::SQS::Queue: say in"):
-        draw(_with(dev_stacks, "Data", "AWS::SQS::Queue"))
+        draw(_with(production_stacks, "Data", "AWS::SQS::Queue"))
 
 
-def test_a_named_resource_in_another_stack_must_be_placed(dev_stacks: Stacks) -> None:
+def test_a_named_resource_in_another_stack_must_be_placed(production_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match="lists no AWS::WAFv2::WebACL in Service"):
-        draw(_with(dev_stacks, "Service", "AWS::WAFv2::WebACL"))
+        draw(_with(production_stacks, "Service", "AWS::WAFv2::WebACL"))
 
 
-def test_an_arrow_needs_what_it_stands_for(dev_stacks: Stacks) -> None:
+def test_an_arrow_needs_what_it_stands_for(production_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match=r"needs .*::ListenerRule in the stack Service"):
-        draw(_without(dev_stacks, "Service", "AWS::ElasticLoadBalancingV2::ListenerRule"))
+        draw(_without(production_stacks, "Service", "AWS::ElasticLoadBalancingV2::ListenerRule"))
 
 
-def test_the_way_to_bedrock_needs_its_endpoint(dev_stacks: Stacks) -> None:
+def test_the_way_to_bedrock_needs_its_endpoint(production_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match="no endpoint for bedrock-runtime"):
-        draw(_without(dev_stacks, "Network", "AWS::EC2::VPCEndpoint"))
+        draw(_without(production_stacks, "Network", "AWS::EC2::VPCEndpoint"))

@@ -45,6 +45,12 @@ def test_what_prod_records_cannot_be_rewritten(problems_after: ProblemsAfter) ->
     assert line.endswith("fix: write governance")
 
 
+def test_what_prod_copies_cannot_be_deleted_early(problems_after: ProblemsAfter) -> None:
+    (line,) = problems_after("prod", ("\n  lock: governance", "\n  lock: none"))
+    assert ": backup.lock is none; allowed: in prod governance or compliance" in line
+    assert line.endswith("fix: write governance")
+
+
 def test_a_security_standard_is_named_once(problems_after: ProblemsAfter) -> None:
     twice = "\n  retention_days: 30\n  security_hub: [cis, nist-800-53, cis]"
     (line,) = problems_after("dev", ("\n  retention_days: 30", twice))

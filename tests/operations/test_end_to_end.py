@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -15,10 +12,12 @@ from typing import Any
 
 import openai
 import pytest
+from click.testing import CliRunner
 
 from gateway.ledger.row import UsageRow
 from local.bedrock_simulator import process as simulator_process
 from local.fleet import Fleet, fleet
+from operations.__main__ import gatehouse as command
 
 ADMIN_KEY = "key-of-the-admin-0123456789abcdefghij"
 SCENARIO = """
@@ -65,22 +64,17 @@ def running() -> Iterator[Fleet]:
 
 @pytest.fixture
 def gatehouse(running: Fleet, tmp_path: Path) -> Gatehouse:
-    """Run the command to its end and return what it printed; it has to end with `code`."""
+    """Run the command in this process and return what it printed; it has to end with `code`."""
     profile = f"[test]\nendpoint = '{running.gateways[0].url}'\nkey_command = 'echo {ADMIN_KEY}'\n"
     (tmp_path / "gatehouse").mkdir()
     (tmp_path / "gatehouse" / "config.toml").write_text(profile)
 
     def gatehouse(*arguments: str, code: int = 0) -> str:
-        finished = subprocess.run(
-            [sys.executable, "-m", "operations", "--profile", "test", *arguments],
-            env={"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        finished = CliRunner().invoke(
+            command, ["--profile", "test", *arguments], env={"XDG_CONFIG_HOME": str(tmp_path)}
         )
-        assert finished.returncode == code, finished.stderr
-        assert ADMIN_KEY not in finished.stdout + finished.stderr
+        assert finished.exit_code == code, finished.output
+        assert ADMIN_KEY not in finished.output
         return finished.stdout
 
     return gatehouse

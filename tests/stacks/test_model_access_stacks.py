@@ -26,7 +26,7 @@ def places() -> dict[str, Template]:
         {"name": "own-2", "region": "us-west-2", "model_id": NOVA},
         {"name": "other", "region": "us-west-2", "model_id": NOVA, "role_arn": ROLE},
     ]
-    return _stacks(_environment(projects=("search",), guardrail=GUARDRAIL), deployments)
+    return _stacks(_environment(projects=("search", "se-arch"), guardrail=GUARDRAIL), deployments)
 
 
 def _environment(**model_access: object) -> Environment:
@@ -165,10 +165,12 @@ def test_the_guardrail_and_the_profiles_are_told_as_outputs(places: dict[str, Te
     template = places["ModelAccess-444444444444-us-west-2"]
     outputs = template.find_outputs("*")
     assert {"GuardrailId", "GuardrailVersion"} <= outputs.keys()
-    assert any(output.get("Description") == f"{NOVA} for search" for output in outputs.values())
-    profiles = template.find_resources("AWS::Bedrock::ApplicationInferenceProfile").values()
-    (profile,) = profiles
-    assert {"Key": "gatehouse:project", "Value": "search"} in profile["Properties"]["Tags"]
+    told = {output["Value"]["Fn::GetAtt"][0]: output.get("Description") for output in outputs.values()}
+    profiles = template.find_resources("AWS::Bedrock::ApplicationInferenceProfile")
+    assert len(profiles) == 2
+    for logical_id, profile in profiles.items():
+        tags = {tag["Key"]: tag["Value"] for tag in profile["Properties"]["Tags"]}
+        assert told[logical_id] == f"{NOVA} for {tags['gatehouse:project']}"
 
 
 def test_a_place_without_bedrock_has_the_role_alone() -> None:

@@ -26,16 +26,27 @@ def _catalog(*names: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("catalog") / "models.json"
-
-
-@pytest.fixture
-def gateway(file: Path, start_gateway: Callable[..., Any]) -> Iterator[Any]:
-    """A gateway of its own, whose catalog a test may change."""
+    file = tmp_path_factory.mktemp("catalog") / "models.json"
     file.write_text(json.dumps(_catalog("first")))
+    return file
+
+
+@pytest.fixture(scope="module")
+def own_gateway(file: Path, start_gateway: Callable[..., Any]) -> Iterator[Any]:
+    """A gateway of these tests alone, whose catalog they change."""
     gateway = start_gateway(models_source=file.as_uri())
     yield gateway
     gateway.process.kill()
+
+
+@pytest.fixture
+def gateway(own_gateway: Any, file: Path) -> Any:
+    """The same with the first catalog, and an empty log."""
+    if changes := _events(own_gateway, "catalog_changed"):
+        file.write_text(json.dumps(_catalog("first")))
+        _wait_for_events(own_gateway, "catalog_changed", len(changes) + 1)
+    own_gateway.output.write_bytes(b"")
+    return own_gateway
 
 
 def _models(client: openai.OpenAI) -> list[str]:
@@ -96,7 +107,8 @@ def test_a_broken_catalog_is_refused_with_every_reason_and_mended_without_a_rest
         assert "models[1].fallbacks[0] is nowhere; allowed: one of second" in first["problems"][2]
 
         file.write_text(json.dumps(_catalog("second")))
-        _wait_for(lambda: _models(client) == ["second"])
+        _wait_for_events(gateway, "catalog_changed", 1)
+        assert _models(client) == ["second"]
 
 
 def test_no_request_fails_while_the_catalog_changes(gateway: Any, file: Path) -> None:

@@ -122,7 +122,7 @@ READERS: dict[str, tuple[Read, Json]] = {
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_answer_is_read_or_is_the_providers_error(
     damaged: Damaged, name: str, data: st.DataObject
@@ -180,7 +180,7 @@ _headers = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("name", ERROR_READERS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), status=st.sampled_from([201, 302, 400, 404, 413, 424, 429, 500, 503, 529, 999]))
 def test_any_error_is_told(damaged: Damaged, name: str, data: st.DataObject, status: int) -> None:
     read, sample = ERROR_READERS[name]

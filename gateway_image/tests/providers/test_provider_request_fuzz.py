@@ -116,7 +116,7 @@ HOLDS = [all_hold([Condition.model_validate(condition)]) for condition in CONDIT
 
 
 @pytest.mark.parametrize(("name", "operation"), CALLS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_body_is_sent_as_json_or_is_the_callers_error(
     damaged: Damaged, name: str, operation: Operation, data: st.DataObject

@@ -137,7 +137,7 @@ _cuts = st.lists(st.integers(0, 2**16), max_size=6)
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), cuts=_cuts)
 def test_any_events(damaged: Damaged, name: str, data: st.DataObject, cuts: list[int]) -> None:
     open_stream, encode, events = STREAMS[name]
@@ -151,7 +151,7 @@ def test_any_events(damaged: Damaged, name: str, data: st.DataObject, cuts: list
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(place=st.integers(0, 2**16), removed=st.integers(0, 40), added=st.binary(max_size=20), cuts=_cuts)
 def test_any_damage_on_the_wire(name: str, place: int, removed: int, added: bytes, cuts: list[int]) -> None:
     open_stream, encode, events = STREAMS[name]

@@ -66,7 +66,7 @@ _request = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(request=_request)
 def test_any_request_is_mapped_or_refused_by_name(mapped: Mapped, request: Json) -> None:
     error = _error(mapped, request)

@@ -120,7 +120,7 @@ _request = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(request=_request)
 def test_any_conversation_is_accepted_or_refused_by_name(check_body: CheckBody, request: Json) -> None:
     outcome = _outcome(request)
