@@ -9,6 +9,8 @@ ENVIRONMENTS := $(patsubst config/%.yaml,%,$(wildcard config/*.yaml))
 
 # A Node.js that came from a wheel lies in .venv/bin and comes before the system's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Python that compiles every module again at each start is slow.
+unexport PYTHONDONTWRITEBYTECODE
 export CDK_DISABLE_CLI_TELEMETRY := true
 export CDK_DISABLE_VERSION_CHECK := 1
 # Node.js 20 runs the CDK but is past its end of life there: one line in the README says so, not a banner at every step.

@@ -72,17 +72,19 @@ def check(answer: Answer) -> None:
 
 @pytest.fixture(autouse=True)
 def _one_line_for_each_request(platform: Platform) -> Iterator[None]:
-    before, sent = _requests(platform), platform.sent
+    start, sent = platform.gateway.output.stat().st_size, platform.sent
     yield
-    wait_until(lambda: len(_requests(platform)) >= len(before) + platform.sent - sent)
-    lines = _requests(platform)[len(before) :]
+    wait_until(lambda: len(_requests(platform, start)) >= platform.sent - sent)
+    lines = _requests(platform, start)
     assert len(lines) == platform.sent - sent
     assert all(line["event"] == "request" and "injected" not in line for line in lines)
 
 
-def _requests(platform: Platform) -> list[dict[str, object]]:
-    """The log's lines of requests, but for health checks and what happens beside requests."""
-    lines = [json.loads(line) for line in platform.gateway.output.read_bytes().splitlines()]
+def _requests(platform: Platform, start: int) -> list[dict[str, object]]:
+    """The log's lines of requests from a place on, but for health checks and what happens beside requests."""
+    with platform.gateway.output.open("rb") as log:
+        log.seek(start)
+        lines = [json.loads(line) for line in log]
     return [line for line in lines if "injected" in line or line["event"] == "request"]
 
 

@@ -117,8 +117,11 @@ async def database(postgres: Postgres, make_settings: Callable[..., Settings]) -
 
 
 @pytest.fixture
-async def directory(database: Database, log: StructuredLog) -> AsyncIterator[Directory]:
-    """A directory that is kept current."""
+async def directory(
+    database: Database, log: StructuredLog, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Directory]:
+    """A directory that is kept current, ten times faster than in production."""
+    monkeypatch.setattr("gateway.directory.POLL_SECONDS", 0.1)
     directory = Directory(database, log, known_seconds=3600)
     task = asyncio.create_task(directory.keep_current())
     yield directory

@@ -178,6 +178,7 @@ def start_gateway(
         ports = {"port": str(port), "metrics_port": str(_free_pair_of_ports())}
         own = {variable(name): value for name, value in (ports | settings).items()}
         output = tmp_path_factory.mktemp("gateway") / "stdout"
+        # Appended, so that a test may empty it.
         with output.open("ab") as stdout:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gateway"], env={**os.environ, **environ, **own}, stdout=stdout

@@ -11,7 +11,9 @@ import openai
 import pytest
 
 LIMIT_SECONDS = 2.0
-MESSAGES: Any = [{"role": "user", "content": "answer with 150 words"}]
+HELLO: Any = [{"role": "user", "content": "Hello"}]
+# Takes a second and a half.
+LONG: Any = [{"role": "user", "content": "answer with 150 words"}]
 
 
 def _catalog(*names: str) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def test_a_changed_catalog_is_served_within_two_seconds_and_running_streams_fini
 ) -> None:
     with gateway.client() as client:
         assert _models(client) == ["first"]
-        stream = client.chat.completions.create(model="first", messages=MESSAGES, stream=True)
+        stream = client.chat.completions.create(model="first", messages=LONG, stream=True)
         chunks = iter(stream)
         next(chunks)
         file.write_text(json.dumps(_catalog("second", "third")))
@@ -81,8 +83,8 @@ def test_a_changed_catalog_is_served_within_two_seconds_and_running_streams_fini
         # The model is gone from the catalog, and the answer that had begun comes to its end.
         assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "stop"
         with pytest.raises(openai.NotFoundError):
-            client.chat.completions.create(model="first", messages=MESSAGES)
-        assert client.chat.completions.create(model="second", messages=MESSAGES).choices
+            client.chat.completions.create(model="first", messages=HELLO)
+        assert client.chat.completions.create(model="second", messages=HELLO).choices
     (changed,) = _events(gateway, "catalog_changed")
     assert changed["models"] == ["second", "third"]
 
@@ -98,7 +100,7 @@ def test_a_broken_catalog_is_refused_with_every_reason_and_mended_without_a_rest
             file.write_text(content)
             _wait_for_events(gateway, "catalog_refused", count)
             assert _models(client) == ["first"]
-            assert client.chat.completions.create(model="first", messages=MESSAGES).choices
+            assert client.chat.completions.create(model="first", messages=HELLO).choices
         reasons = [len(event["problems"]) for event in _events(gateway, "catalog_refused")]
         assert reasons == [3, 1, 1, 1]
         first = _events(gateway, "catalog_refused")[0]
@@ -120,9 +122,7 @@ def test_no_request_fails_while_the_catalog_changes(gateway: Any, file: Path) ->
         with gateway.client() as client:
             while not stop.is_set():
                 try:
-                    client.chat.completions.create(
-                        model="first", messages=[{"role": "user", "content": "Hello"}]
-                    )
+                    client.chat.completions.create(model="first", messages=HELLO)
                     answered.append(1)
                 except openai.OpenAIError as error:
                     failures.append(error)
