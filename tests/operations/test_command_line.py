@@ -130,6 +130,8 @@ def test_an_interrupt_says_what_is_not_known(environ: dict[str, str]) -> None:
             env=environ,
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that run in the background of a shell inherit that interrupts are ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         connection, _ = deaf.accept()
         with connection:

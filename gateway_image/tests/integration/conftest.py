@@ -47,7 +47,7 @@ CATALOG = {
         }
         for name, model_id, first_byte_seconds in (
             ("claude", "anthropic.claude-haiku-4-5-20251001-v1:0", 10),
-            ("fast", "anthropic.claude-sonnet-4-6", 1),
+            ("fast", "anthropic.claude-sonnet-4-6", 2),
         )
     ]
 }

@@ -151,7 +151,7 @@ def test_what_goes_wrong_at_the_provider_is_told_by_the_right_exception(
     started = time.monotonic()
     with pytest.raises(exception) as caught:
         unspoilt.chat.completions.create(model="fast", messages=HELLO, stream=stream)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     assert caught.value.status_code >= 429 if status is None else caught.value.status_code == status
     if status == 429:
         assert caught.value.response.headers["retry-after"] == "7"
