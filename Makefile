@@ -59,14 +59,15 @@ test: install lint ## Everything that CI runs without root
 # compute. What fails runs once more, alone: what passes then is unstable and has to be mended, what fails again is
 # broken.
 FLEETS := $(addprefix gateway_image/tests/,directory identity integration ledger migrations)
-SYSTEM := $(addprefix tests/,limits resilience security system)
+SYSTEM := $(addprefix tests/,security system)
+FAULTS := $(addprefix tests/,limits resilience)
 PYTEST = pytest -q -o cache_dir=.pytest_cache/$@
 RERUN = { [ $$? -eq 1 ] && echo "Once more, alone:" >&2 && $(PYTEST) --last-failed --last-failed-no-failures=none
 
 .PHONY: test-gateway test-fleets test-platform test-system
-test-gateway: TESTS = $(addprefix --ignore ,$(FLEETS)) gateway_image/tests
+test-gateway: TESTS = $(addprefix --ignore ,$(FLEETS)) gateway_image/tests $(FAULTS)
 test-fleets: TESTS = $(FLEETS)
-test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM)) tests
+test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM) $(FAULTS)) tests
 test-system: TESTS = $(SYSTEM)
 test-gateway test-fleets test-platform test-system: install
 	@$(PYTEST) $(TESTS) || $(RERUN) $(TESTS); }
