@@ -34,7 +34,7 @@ CONFIGURATION_FILE = "/tmp/aidial.config.json"  # noqa: S108 (the container's ow
 # It reads models, roles and keys from a file alone; the secret that holds them never reaches a disk.
 START = f"""printf %s "$AIDIAL_CONFIG" > {CONFIGURATION_FILE} && exec /app/bin/server"""
 EMPTY_CONFIGURATION = '{"models":{},"roles":{},"keys":{}}'
-TEMPORARY_MIB = {"/tmp": 256, "/app/log": 64}  # noqa: S108
+TEMPORARY_MIB = {"/tmp": 256, "/app/log": 64}  # noqa: S108 (the same)
 # The load balancer, which appends the caller's address to X-Forwarded-For.
 PROXIES = 1
 # Settings whose values nobody has to know, and the construct IDs of their secrets.

@@ -148,7 +148,7 @@ def _files() -> Mapping[str, str]:
     return {
         "LITELLM_NON_ROOT": "true",
         "LITELLM_MIGRATION_DIR": "/tmp/migrations",  # noqa: S108 (the container's own)
-        "XDG_CACHE_HOME": "/tmp/cache",  # noqa: S108
+        "XDG_CACHE_HOME": "/tmp/cache",  # noqa: S108 (the same)
     }
 
 

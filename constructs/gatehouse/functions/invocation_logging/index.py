@@ -146,7 +146,7 @@ def answer(event: Event, status: str, reason: str) -> None:
     )
     for attempt in range(3):
         try:
-            with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 (the same)
                 return
         except OSError as error:
             print(json.dumps({"answer_attempt": attempt + 1, "error": str(error)}))
