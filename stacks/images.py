@@ -11,7 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from gatehouse.container_image import container_image
-from gatehouse.container_settings import ContainerSettings
+from gatehouse.container_settings import ContainerSettings, SecretValue
 from gatehouse.image_profile import Backends, ImageProfile
 from gatehouse.load_balancer import IDLE_TIMEOUT
 from gatehouse.model_configuration import ModelConfiguration
@@ -127,9 +127,9 @@ def _backends(config: Environment, data: DataStack, identity: IdentityStack) -> 
     )
 
 
-def _secret(scope: Construct, variable: str, reference: str) -> ecs.Secret:
+def _secret(scope: Construct, variable: str, reference: str) -> SecretValue:
     """ECS's own notation: a secret's ARN, followed by `:field::` for one field of a JSON object."""
     parts = reference.split(":")
     arn, field = ":".join(parts[:7]), parts[7] if len(parts) > 7 else None
     secret = secretsmanager.Secret.from_secret_complete_arn(scope, f"Secret{variable}", arn)
-    return ecs.Secret.from_secrets_manager(secret, field)
+    return SecretValue(secret, field)

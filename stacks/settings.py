@@ -2,10 +2,13 @@
 
 import json
 
-from aws_cdk import aws_ecs as ecs
-
 from gatehouse import key_hashing_secret
-from gatehouse.container_settings import MIGRATIONS, ContainerSettings, container_settings
+from gatehouse.container_settings import (
+    MIGRATIONS,
+    ContainerSettings,
+    SecretValue,
+    container_settings,
+)
 from gatehouse.model_configuration import ModelConfiguration
 from stacks.config.model import Environment
 from stacks.config.model_places import external_id
@@ -52,10 +55,8 @@ def gateway_settings(
             "image_url_hosts": json.dumps(service.image_url_hosts, separators=(",", ":")),
         },
         secrets={
-            "api_keys": ecs.Secret.from_secrets_manager(data.bootstrap_keys.secret),
-            "key_hashing_secret": ecs.Secret.from_secrets_manager(
-                data.key_hashing_secret.secret, key_hashing_secret.FIELD
-            ),
+            "api_keys": SecretValue(data.bootstrap_keys.secret),
+            "key_hashing_secret": SecretValue(data.key_hashing_secret.secret, key_hashing_secret.FIELD),
         },
     )
 

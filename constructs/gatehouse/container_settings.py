@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from pydantic import BaseModel, SecretStr
 
 from gateway import settings as gateway_settings
@@ -38,16 +39,32 @@ GATEWAY = _program("the gateway", Settings, gateway_settings.variable)
 MIGRATIONS = _program("the migrations", MigrationSettings, migration_settings.variable)
 
 
+@dataclass(frozen=True)
+class SecretValue:
+    """A secret of Secrets Manager, or one field of the JSON object in it."""
+
+    secret: secretsmanager.ISecret
+    field: str | None = None
+
+    def for_ecs(self) -> ecs.Secret:
+        """As a task definition refers to it."""
+        return ecs.Secret.from_secrets_manager(self.secret, self.field)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSettings:
-    """A container's environment: plain variables, and those that ECS reads from secrets."""
+    """A container's environment: plain variables, and those that the platform reads from secrets."""
 
     environment: Mapping[str, str]
-    secrets: Mapping[str, ecs.Secret]
+    secrets: Mapping[str, SecretValue]
+
+    def secrets_for_ecs(self) -> dict[str, ecs.Secret]:
+        """The variables that ECS reads when a task starts."""
+        return {name: value.for_ecs() for name, value in self.secrets.items()}
 
 
 def container_settings(
-    *, values: Mapping[str, str], secrets: Mapping[str, ecs.Secret], program: Program = GATEWAY
+    *, values: Mapping[str, str], secrets: Mapping[str, SecretValue], program: Program = GATEWAY
 ) -> ContainerSettings:
     """Turn fields of a program's settings into the variables that it reads.
 
@@ -71,7 +88,7 @@ def default_port(field: str) -> int:
     return setting.default
 
 
-def _misplaced(values: Mapping[str, str], secrets: Mapping[str, ecs.Secret], program: Program) -> list[str]:
+def _misplaced(values: Mapping[str, str], secrets: Mapping[str, SecretValue], program: Program) -> list[str]:
     unknown = [
         f"{field}: not a setting of {program.name}; known: {', '.join(sorted(program.fields))}"
         for field in sorted({*values, *secrets} - program.fields)

@@ -86,7 +86,7 @@ class GatewayTask(Construct):
             command=container.command,
             port_mappings=[ecs.PortMapping(name="http", container_port=profile.port)],
             environment=dict(container.settings.environment),
-            secrets=dict(container.settings.secrets),
+            secrets=container.settings.secrets_for_ecs(),
             user=container.user,
             readonly_root_filesystem=True,
             linux_parameters=linux_parameters(self, container.temporary_mib),

@@ -60,7 +60,7 @@ class MigrationTask(Construct):
             entry_point=container.entry_point,
             command=container.command,
             environment=dict(container.settings.environment),
-            secrets=dict(container.settings.secrets),
+            secrets=container.settings.secrets_for_ecs(),
             user=container.user,
             readonly_root_filesystem=True,
             linux_parameters=linux_parameters(self, container.temporary_mib),

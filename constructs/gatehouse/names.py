@@ -46,6 +46,11 @@ def task_role(environment: str, region: str) -> str:
     return f"gatehouse-{environment}-task-{region}"
 
 
+def cluster(environment: str) -> str:
+    """The EKS cluster: its log group, which exists before it, carries its name."""
+    return f"gatehouse-{environment}"
+
+
 def model_role(environment: str) -> str:
     """The role in another account that calls its models, where the catalog names no other."""
     return f"gatehouse-{environment}-models"

@@ -11,6 +11,7 @@ from stacks.config.alarms import Alarms
 from stacks.config.audit import Audit
 from stacks.config.backup import Backup
 from stacks.config.cache import Cache
+from stacks.config.compute import Compute
 from stacks.config.database import Database
 from stacks.config.edge import Edge
 from stacks.config.identity import Identity
@@ -45,6 +46,7 @@ class Environment(BaseModel):
     log_retention_days: Annotated[Literal[7, 14, 30, 60, 90, 180, 365, 731], Field(examples=[30])]
     termination_protection: bool
     network: Network
+    compute: Compute = Compute()
     service: Service
     cache: Cache
     database: Database
@@ -61,6 +63,7 @@ class Environment(BaseModel):
     @field_validator(
         "termination_protection",
         "network",
+        "compute",
         "service",
         "cache",
         "database",
@@ -79,6 +82,10 @@ class Environment(BaseModel):
             breaches += _zones_elsewhere(value, info.data["region"])
         if "network" in info.data and isinstance(value, Service):
             breaches += _tasks_without_addresses(value, info.data["network"])
+        if "compute" in info.data and isinstance(value, Service):
+            breaches += _not_on_eks(value, info.data["compute"])
+        if "network" in info.data and isinstance(value, Compute):
+            breaches += _cluster_elsewhere(value, info.data["network"])
         if "network" in info.data and info.data["network"].nat == "none" and "region" in info.data:
             breaches += out_of_reach(value, info.data["region"])
         if isinstance(value, Edge):
@@ -105,6 +112,24 @@ def _tasks_without_addresses(service: Service, network: Network) -> Iterator[Bre
         allowed = f"at most {network.task_capacity}, for which network.cidr has addresses"
         fix = f"write {network.task_capacity} or give network.cidr a shorter prefix"
         yield Breach(("maximum_tasks",), service.maximum_tasks, allowed, fix)
+
+
+def _not_on_eks(service: Service, compute: Compute) -> Iterator[Breach]:
+    if compute.platform != "eks":
+        return
+    if service.canary_percent:
+        allowed = "0 on EKS, where pods are replaced in turn while the alarms watch"
+        yield Breach(("canary_percent",), service.canary_percent, allowed, "write 0")
+    if service.spot_percent:
+        allowed = "0 on EKS, whose nodes are on demand"
+        yield Breach(("spot_percent",), service.spot_percent, allowed, "write 0")
+
+
+def _cluster_elsewhere(compute: Compute, network: Network) -> Iterator[Breach]:
+    if compute.existing is not None and network.existing is None:
+        allowed = "a cluster that is made here, unless network.existing names the VPC that it is in"
+        fix = "name that VPC in network.existing, or remove existing"
+        yield Breach(("existing",), compute.existing.name, allowed, fix)
 
 
 def _edge_does_not_fit(edge: Edge, environment: Mapping[str, Any]) -> Iterator[Breach]:

@@ -11,7 +11,7 @@ ProblemsAfter = Callable[..., list[str]]
 
 
 def test_every_committed_environment_and_its_catalog_load() -> None:
-    assert environment_names() == ["dev", "prod", "staging"]
+    assert environment_names() == ["dev", "prod", "prod-eks", "staging"]
     for name in environment_names():
         assert load_environment(name).name == name
         assert load_catalog(name).models
@@ -245,7 +245,7 @@ def test_an_unknown_environment_lists_those_that_exist(config_directory: Path) -
     with pytest.raises(ConfigError) as caught:
         load_environment("prd", config_directory)
     assert str(caught.value) == (
-        "config/prd.yaml:1:1: the file does not exist; allowed: dev, prod, staging; fix: use prod"
+        "config/prd.yaml:1:1: the file does not exist; allowed: dev, prod, prod-eks, staging; fix: use prod"
     )
 
 

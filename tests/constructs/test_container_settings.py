@@ -1,15 +1,14 @@
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from gatehouse.container_settings import container_settings, default_port
+from gatehouse.container_settings import SecretValue, container_settings, default_port
 from gateway.settings import required_fields, secret_fields, variable
 
 
 @pytest.fixture
-def secret(stack: cdk.Stack) -> ecs.Secret:
-    return ecs.Secret.from_secrets_manager(secretsmanager.Secret(stack, "Secret"))
+def secret(stack: cdk.Stack) -> SecretValue:
+    return SecretValue(secretsmanager.Secret(stack, "Secret"))
 
 
 @pytest.fixture
@@ -18,12 +17,12 @@ def values() -> dict[str, str]:
 
 
 @pytest.fixture
-def secrets(secret: ecs.Secret) -> dict[str, ecs.Secret]:
+def secrets(secret: SecretValue) -> dict[str, SecretValue]:
     return dict.fromkeys(secret_fields(), secret)
 
 
 def test_fields_become_the_variables_that_the_gateway_reads(
-    values: dict[str, str], secrets: dict[str, ecs.Secret]
+    values: dict[str, str], secrets: dict[str, SecretValue]
 ) -> None:
     settings = container_settings(values=values, secrets=secrets)
     assert settings.environment == {variable(field): "value" for field in values}
@@ -32,7 +31,7 @@ def test_fields_become_the_variables_that_the_gateway_reads(
 
 @pytest.mark.parametrize("field", sorted(required_fields()))
 def test_a_wrong_name_is_refused_and_the_right_one_missed(
-    values: dict[str, str], secrets: dict[str, ecs.Secret], field: str
+    values: dict[str, str], secrets: dict[str, SecretValue], field: str
 ) -> None:
     wrong_values = {f"{name}_x" if name == field else name: value for name, value in values.items()}
     wrong_secrets = {f"{name}_x" if name == field else name: value for name, value in secrets.items()}
@@ -41,7 +40,9 @@ def test_a_wrong_name_is_refused_and_the_right_one_missed(
     assert f"{field}: required" in str(error.value)
 
 
-def test_a_secret_as_a_plain_value_is_refused(values: dict[str, str], secrets: dict[str, ecs.Secret]) -> None:
+def test_a_secret_as_a_plain_value_is_refused(
+    values: dict[str, str], secrets: dict[str, SecretValue]
+) -> None:
     del secrets["cache_password"]
     with pytest.raises(ValueError, match="cache_password: a secret must not stand in the template") as error:
         container_settings(values=values | {"cache_password": "hunter2"}, secrets=secrets)
@@ -49,7 +50,7 @@ def test_a_secret_as_a_plain_value_is_refused(values: dict[str, str], secrets: d
 
 
 def test_a_plain_value_as_a_secret_is_refused(
-    values: dict[str, str], secrets: dict[str, ecs.Secret], secret: ecs.Secret
+    values: dict[str, str], secrets: dict[str, SecretValue], secret: SecretValue
 ) -> None:
     del values["region"]
     with pytest.raises(ValueError, match="region: not a secret"):

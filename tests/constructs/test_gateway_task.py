@@ -7,7 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from gatehouse.container_settings import ContainerSettings
+from gatehouse.container_settings import ContainerSettings, SecretValue
 from gatehouse.gateway_task import GatewayTask
 from gatehouse.profiles.gatehouse import HEALTH_COMMAND, USER, gatehouse_profile
 from tests.constructs.conftest import ROOT, Properties
@@ -18,9 +18,7 @@ DOCKERFILE = ROOT / "gateway_image" / "Dockerfile"
 @pytest.fixture
 def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[str, Any]:
     secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
-    settings = ContainerSettings(
-        environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
-    )
+    settings = ContainerSettings(environment={"PLAIN": "value"}, secrets={"SECRET": SecretValue(secret)})
     GatewayTask(
         stack,
         "Task",

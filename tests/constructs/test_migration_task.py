@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from gatehouse.container_settings import ContainerSettings
+from gatehouse.container_settings import ContainerSettings, SecretValue
 from gatehouse.migration_task import MigrationTask
 from gatehouse.profiles.gatehouse import PYTHON, USER, gatehouse_profile
 from tests.constructs.conftest import Properties
@@ -17,9 +17,7 @@ from tests.constructs.conftest import Properties
 @pytest.fixture
 def container(stack: cdk.Stack, key: kms.IKey, properties: Properties) -> dict[str, Any]:
     secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
-    settings = ContainerSettings(
-        environment={"PLAIN": "value"}, secrets={"SECRET": ecs.Secret.from_secrets_manager(secret)}
-    )
+    settings = ContainerSettings(environment={"PLAIN": "value"}, secrets={"SECRET": SecretValue(secret)})
     profile = gatehouse_profile(settings=settings, migration_settings=settings, database_user="gateway")
     assert profile.migrations is not None
     MigrationTask(

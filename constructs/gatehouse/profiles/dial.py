@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping
 
 import aws_cdk as cdk
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from gatehouse.container_settings import ContainerSettings
+from gatehouse.container_settings import ContainerSettings, SecretValue
 from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
 from gatehouse.image_profile import Backends, Container, ImageProfile
@@ -82,7 +81,7 @@ class Dial(Construct):
         )
         _acknowledge_no_rotation(self.configuration)
         secrets = {
-            "AIDIAL_CONFIG": ecs.Secret.from_secrets_manager(self.configuration),
+            "AIDIAL_CONFIG": SecretValue(self.configuration),
             **self._generate(encryption_key, removal_policy),
         }
         self.profile = ImageProfile(
@@ -103,7 +102,7 @@ class Dial(Construct):
             },
         )
 
-    def _generate(self, key: kms.IKey, removal_policy: cdk.RemovalPolicy) -> dict[str, ecs.Secret]:
+    def _generate(self, key: kms.IKey, removal_policy: cdk.RemovalPolicy) -> dict[str, SecretValue]:
         variables = {}
         for name, construct_id in GENERATED.items():
             secret = GeneratedSecret(
@@ -116,7 +115,7 @@ class Dial(Construct):
                 removal_policy=removal_policy,
             )
             _acknowledge_no_rotation(secret)
-            variables[f"aidial.{name}"] = ecs.Secret.from_secrets_manager(secret, "value")
+            variables[f"aidial.{name}"] = SecretValue(secret, "value")
         return variables
 
 

@@ -9,12 +9,11 @@ proxy/server_tuning (configuration from S3), proxy/token_auth and proxy/health.
 from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from gatehouse.container_settings import ContainerSettings
+from gatehouse.container_settings import ContainerSettings, SecretValue
 from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
 from gatehouse.image_profile import Backends, Container, ImageProfile, Migrations
@@ -69,8 +68,8 @@ class LiteLlm(Construct):
         settings = ContainerSettings(
             environment={**_environment(backends, idle_timeout), **_database(backends), **_files()},
             secrets={
-                "LITELLM_MASTER_KEY": ecs.Secret.from_secrets_manager(self.master_key, "key"),
-                "LITELLM_SALT_KEY": ecs.Secret.from_secrets_manager(self.salt_key, "key"),
+                "LITELLM_MASTER_KEY": SecretValue(self.master_key, "key"),
+                "LITELLM_SALT_KEY": SecretValue(self.salt_key, "key"),
             },
         )
         self.profile = ImageProfile(

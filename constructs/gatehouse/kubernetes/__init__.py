@@ -1,0 +1,1 @@
+"""The gateway on Kubernetes: the cluster, and what runs in it."""
