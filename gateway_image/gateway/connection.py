@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application, ASGISendCallable
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.answer_writer import AnswerWriter
 from gateway.errors import GatewayError
 from gateway.request import CLOSED_BECAUSE, CONNECTION
 from gateway.request_head import has_too_many_fields, problem_of_head, without_upgrade
@@ -57,6 +60,8 @@ class Connection(HttpToolsProtocol):
     _stall_timer: asyncio.TimerHandle | None = None
     _rest_timer: asyncio.TimerHandle | None = None
     _on_loss: Callable[[], None] | None = None
+    # The library's `cycle` is that of the latest request, which may wait behind the one being answered.
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Begin to wait for the first request."""
@@ -69,6 +74,8 @@ class Connection(HttpToolsProtocol):
         self._cancel_rest_timer()
         self.resume_writing()
         super().connection_lost(exc)
+        if self._answering is not None:
+            self._answering.disconnected = True
         # The library leaves this timer running when a connection is reset, and with it all that it holds.
         self._unset_keepalive_if_required()
         if self._on_loss is not None:
@@ -85,15 +92,14 @@ class Connection(HttpToolsProtocol):
         if self._on_loss == act:
             self._on_loss = None
 
-    def write_chunk(self, data: bytes) -> None:
-        """Send a piece of the answer, which has begun and has no declared length; nothing to one who left."""
+    def write_chunk(self, data: bytes) -> bool:
+        """Send a piece of the answer, which has begun and has no declared length; nothing to one who left.
+
+        Returns False when so much is unread that writing has to wait.
+        """
         if not self.transport.is_closing():
             self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    @property
-    def is_stalled(self) -> bool:
-        """Whether so much is unread that writing has to wait."""
-        return self.flow.write_paused
+        return not self.flow.write_paused
 
     @property
     def has_all(self) -> bool:
@@ -165,6 +171,11 @@ class Connection(HttpToolsProtocol):
         self.scope["state"][CONNECTION] = self
         if self.config.rules.close_after_answer:
             self.close_after_answer()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering, writer = cycle, AnswerWriter(cycle)
+        send = cast(ASGISendCallable, writer.send)
+        super()._start_asgi_task(cycle, lambda scope, receive, _: app(scope, receive, send))
 
     def _give_up(self, problem: GatewayError) -> None:
         # The parser turns it into an error of its own, which ends in send_400_response.
@@ -269,7 +280,8 @@ class Connection(HttpToolsProtocol):
 
     def _close_stalled(self) -> None:
         self._stall_timer = None
-        self.cycle.scope["state"][CLOSED_BECAUSE] = "answer_not_read"
+        if self._answering is not None:
+            self._answering.scope["state"][CLOSED_BECAUSE] = "answer_not_read"
         self.transport.abort()
 
 

@@ -132,26 +132,25 @@ class Delivery:
         Nothing is awaited for a piece while the caller reads along: waking this task for each would cost as
         much as all that is done with it.
         """
-        request, cached = self._request, self._cached
+        request, cached, write = self._request, self._cached, self._request.write_events
 
-        def write(events: bytes) -> None:
+        def take(chunk: bytes) -> bool:
+            """Whether the next piece may come; an empty one is the end."""
+            events = translation.feed(chunk) if chunk else translation.finish()
             if events:
                 if cached is not None:
                     cached.add(events)
-                request.write_events(events)
-
-        def take(chunk: bytes) -> bool:
-            write(translation.feed(chunk))
-            return not (translation.complete or translation.error is not None or request.is_stalled)
+                if not write(events):
+                    return False
+            return not translation.complete and translation.error is None
 
         while not translation.complete:
             if not await response.relay(take):
-                write(translation.finish())
+                take(b"")
             if translation.error is not None:
                 raise translation.error
-            if request.is_stalled:
-                # Waits until the caller reads on.
-                await request.send_events(b"")
+            # Waits while the caller does not read.
+            await request.send_events(b"")
 
     def _announce(self) -> None:
         """Tell the caller, and the log, who answers."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gateway.callers import Priority
 from gateway.errors import GatewayError
 
-_PROBE_SECONDS = 0.025
+_PROBE_SECONDS = 0.05
 # The mean takes in 63 % of a change in this time. It falls slowly: those refused together come back together.
 _RISING_SECONDS = 0.25
 _FALLING_SECONDS = 1.0

@@ -50,12 +50,8 @@ class CallersConnection(Protocol):
     def forget(self, act: Callable[[], None]) -> None:
         """Take it back."""
 
-    def write_chunk(self, data: bytes) -> None:
-        """Send a piece of an answer without a declared length, at once."""
-
-    @property
-    def is_stalled(self) -> bool:
-        """Whether the caller reads slower than it is written to."""
+    def write_chunk(self, data: bytes) -> bool:
+        """Send a piece of an answer without a declared length, at once; returns whether it is read along."""
 
     @property
     def has_all(self) -> bool:
@@ -213,14 +209,13 @@ class Request:
         """Send events at once; waits while the caller reads slower than they come."""
         return self._send({"type": "http.response.body", "body": events, "more_body": True})
 
-    def write_events(self, events: bytes) -> None:
-        """Send events at once, in an answer that has begun; look at `is_stalled` before the next ones."""
-        self._connection.write_chunk(events)
-
     @property
-    def is_stalled(self) -> bool:
-        """Whether the caller reads slower than it is written to; `send_events` waits for it."""
-        return self._connection.is_stalled
+    def write_events(self) -> Callable[[bytes], bool]:
+        """Sends events at once, in an answer that has begun, and returns whether the caller reads along.
+
+        If not, have `send_events` wait for it before the next ones.
+        """
+        return self._connection.write_chunk
 
     async def end_event_stream(self) -> None:
         """End the answer."""

@@ -264,6 +264,26 @@ async def test_a_caller_that_leaves_its_second_request_is_noticed() -> None:
         assert (await server.record("/flood"))["status"] == 499
 
 
+async def test_of_requests_sent_ahead_the_one_being_answered_is_told_about_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flood = HEAD.replace(b"/echo", b"/flood") + b"content-length: 2\r\n\r\n{}"
+    async with running() as server:
+        reader, writer = await server.connect()
+        writer.write(flood * 2)
+        await reader.readuntil(b"data: ")
+        writer.transport.abort()
+        record = await server.record()
+    assert (record["status"], record.get("error_code")) == (499, None)
+    async with running(write_stall_seconds=0.2) as server:
+        reader, writer = await server.connect()
+        writer.write(flood * 2)
+        await reader.readuntil(b"data: ")
+        record = await server.record()
+    assert (record["status"], record["error_code"]) == (499, "answer_not_read")
+    assert not caplog.records
+
+
 async def test_a_connection_that_is_reset_leaves_nothing_behind() -> None:
     async with running() as server:
         reader, writer = await server.connect()

@@ -36,7 +36,9 @@ def results(make_figures: MakeFigures) -> Results:
     return Results(
         figures={
             gatehouse().name: make_figures(),
-            NGINX.name: make_figures(cpu_ms_per_request=0.02),
+            NGINX.name: make_figures(
+                cpu_ms_per_request=0.02, added_p50_ms=0.5, added_p99_ms=1.5, cpu_ms_per_stream=3
+            ),
             TENSORZERO.name: make_figures(cpu_ms_per_request=0.2),
             PORTKEY.name: make_figures(cpu_ms_per_request=1.2),
             LITELLM.name: make_figures(cpu_ms_per_request=20, requests_per_second=50),

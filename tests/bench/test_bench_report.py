@@ -25,8 +25,18 @@ def test_a_peer_that_is_missing_is_named_with_the_reason(results: Results) -> No
 
 def test_every_requirement_has_its_line_and_mark(results: Results) -> None:
     lines = report.text(results, _CANDIDATES, {}, "").splitlines()
-    assert sum(line.endswith("✓") for line in lines) == 12
+    assert sum("✓" in line for line in lines) == 15
     assert any("50 x ours" in line and "≥ 30" in line and "≥ 70" in line for line in lines)
+
+
+def test_a_limit_in_milliseconds_stands_beside_what_nginx_takes(results: Results) -> None:
+    figures = {**results.figures, NGINX.name: replace(results.figures[NGINX.name], added_p50_ms=3.2)}
+    text = report.text(replace(results, figures=figures), _CANDIDATES, {}, "")
+    p50, p99 = (
+        each for each in text.splitlines() if each.startswith("added latency, p") and "beyond n" not in each
+    )
+    assert p50.endswith("✓   3.2 ms, beyond the limit too")
+    assert p99.endswith("✓   1.5 ms")
 
 
 def test_json_says_what_the_text_says(results: Results) -> None:

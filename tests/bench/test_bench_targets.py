@@ -5,7 +5,7 @@ import pytest
 
 from bench.gatehouse import gatehouse
 from bench.measure import Figures, medians
-from bench.peers import LITELLM
+from bench.peers import LITELLM, NGINX
 from bench.targets import TARGETS, Results
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def test_a_ratio_is_ours_to_the_peers(results: Results) -> None:
         ({"cpu_ms_per_request": 0.7}, {"x ours", "x TensorZero's", "x nginx's"}),
         ({"requests_per_second": 1499}, {"x LiteLLM's"}),
         ({"added_p99_ms": 10.1}, {"ms"}),
+        ({"cpu_ms_per_stream": 6.1}, {"ms", "x nginx's"}),
         ({"ready_seconds": 1.1}, {"s"}),
     ],
 )
@@ -40,6 +41,22 @@ def test_what_is_beyond_a_must_is_missed(
     figures = {**results.figures, gatehouse().name: make_figures(**changed)}
     worse = replace(results, figures=figures)
     assert {each.unit for each in TARGETS if each.verdict(worse) == "missed"} == missed
+
+
+def test_a_machine_on_which_nginx_misses_a_limit_too_excuses_nothing(
+    results: Results, make_figures: "MakeFigures"
+) -> None:
+    (absolute, beyond) = (each for each in TARGETS if each.measure.startswith("added latency, p99"))
+    figures = {
+        **results.figures,
+        gatehouse().name: make_figures(added_p99_ms=20),
+        NGINX.name: make_figures(added_p99_ms=18),
+    }
+    slow = replace(results, figures=figures)
+    assert absolute.verdict(slow) == "missed"
+    assert absolute.is_beyond_floor(slow)
+    assert not absolute.is_beyond_floor(results)
+    assert beyond.value(slow) == 2
 
 
 def test_a_worker_that_does_more_than_its_half_limits_both(results: Results) -> None:

@@ -121,7 +121,6 @@ class Session(asyncio.Protocol):
     def _write(self, words: tuple[Word, ...]) -> None:
         if not self._writable:
             raise CacheUnavailableError("the cache does not take more commands now")
-        # uvloop collects what is written in one turn of the event loop and sends it in one system call.
         self._transport.write(pack_command(words))  # type: ignore[arg-type]  # stub: one word
 
     def _deliver(self, reply: Any) -> None:

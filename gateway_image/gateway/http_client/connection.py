@@ -27,6 +27,7 @@ class Connection(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         # Whether anything at all has come back for the latest request.
         self.answering = False
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
 
     def limit(self, seconds: float, *, per_wait: bool) -> None:
         """From now on let reading raise HttpTimeoutError: after so long, or when one wait takes so long."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._limit_seconds, self._limit_began, self._limit_is_per_wait = seconds, now, per_wait
         if now + seconds < self._timer_at:
             self._stop_timer()
@@ -138,20 +139,19 @@ class Connection(asyncio.Protocol):
 
     def _wait(self) -> asyncio.Future[None]:
         """What to await until something has come; raises HttpError."""
-        loop = asyncio.get_running_loop()
         if self._limit_is_per_wait:
-            self._limit_began = loop.time()
+            self._limit_began = self._loop.time()
         if self._timer is None:
             self._check_limit()
         if self._error is not None:
             raise self._error
-        self._waiter = loop.create_future()
+        self._waiter = self._loop.create_future()
         return self._waiter
 
     def _start_timer(self, seconds: float) -> None:
         if seconds != math.inf:
-            loop = asyncio.get_running_loop()
-            self._timer, self._timer_at = loop.call_later(seconds, self._limit_passed), loop.time() + seconds
+            self._timer = self._loop.call_later(seconds, self._limit_passed)
+            self._timer_at = self._loop.time() + seconds
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
             self._check_limit()
 
     def _check_limit(self) -> None:
-        left = self._limit_began + self._limit_seconds - asyncio.get_running_loop().time()
+        left = self._limit_began + self._limit_seconds - self._loop.time()
         if left <= 0:
             self._fail(HttpTimeoutError(f"nothing within {self._limit_seconds:.3g} s"))
         else:
@@ -214,18 +214,21 @@ class Connection(asyncio.Protocol):
             self._hand_over()
             self._fail(HttpError(f"the peer does not speak HTTP/1.1: {error}"))
             return
-        self._hand_over()
-        if not self._head_complete and self._head_bytes > _HEAD_LIMIT_BYTES:
+        if self._relay_to is not None:
+            self._hand_over()
+        elif not self._head_complete and self._head_bytes > _HEAD_LIMIT_BYTES:
             self._fail(HttpError(f"the response's headers are larger than {_HEAD_LIMIT_BYTES} bytes"))
         elif self._buffered > _BUFFER_BYTES and not self._complete:
             self._bound_buffer()
 
     def _hand_over(self) -> None:
-        if self._relay_to is None or not self._chunks:
+        chunks, take = self._chunks, self._relay_to
+        if take is None or not chunks:
             return
+        self._chunks = []
         if self._limit_is_per_wait:
-            self._limit_began = asyncio.get_running_loop().time()
-        if not self._relay_to(self._take()):
+            self._limit_began = self._loop.time()
+        if not take(chunks[0] if len(chunks) == 1 else b"".join(chunks)):
             self._relay_to = None
             self._wake()
 
@@ -273,9 +276,10 @@ class Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body."""
         self._chunks.append(data)
-        self._buffered += len(data)
-        if self._wake_for_body and self._relay_to is None:
-            self._wake()
+        if self._relay_to is None:
+            self._buffered += len(data)
+            if self._wake_for_body:
+                self._wake()
 
     def on_message_complete(self) -> None:
         """Know the end, or forget an informational response (1xx)."""

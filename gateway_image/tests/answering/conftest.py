@@ -111,12 +111,9 @@ class Person:
         if self._on_loss == act:
             self._on_loss = None
 
-    def write_chunk(self, data: bytes) -> None:
+    def write_chunk(self, data: bytes) -> bool:
         self.sent.append({"type": "http.response.body", "body": data, "more_body": True})
-
-    @property
-    def is_stalled(self) -> bool:
-        return self.reading_seconds > 0
+        return self.reading_seconds == 0
 
     def leave(self) -> None:
         if self._on_loss is not None:

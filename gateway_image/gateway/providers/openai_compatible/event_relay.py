@@ -30,7 +30,7 @@ class EventRelay(ABC):
 
     def feed(self, chunk: bytes) -> bytes:
         """The caller's events for the next bytes of the response, cut anywhere; none after the end."""
-        if self._has_ended():
+        if self.complete or self.error is not None:
             return b""
         try:
             return self._pass_on(self._splitter.feed(chunk))
@@ -56,7 +56,19 @@ class EventRelay(ABC):
         return self.complete or self.error is not None
 
     def _pass_on(self, events: list[bytes]) -> bytes:
-        passed = [event for event in events if self._look_into(event)]
+        """Learn what the events say; returns those that the caller gets."""
+        passed = []
+        try:
+            for event in events:
+                data = event_data(event)
+                # One without data is a comment, which keeps connections alive.
+                if self._read(data) if data else event.startswith(b":"):
+                    passed.append(event)
+                if self.complete or self.error is not None:
+                    break
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            # The place and the kind of mistake: the text itself is not quoted.
+            self.error = unreadable(f"an event of the stream: {type(error).__name__}")
         if not passed:
             return b""
         passed.append(b"")
@@ -64,21 +76,6 @@ class EventRelay(ABC):
         if self._providers_model_field is not None:
             output = output.replace(self._providers_model_field, self._model_field)
         return output
-
-    def _look_into(self, event: bytes) -> bool:
-        """Learn what an event says; returns whether the caller gets it."""
-        if self._has_ended():
-            return False
-        data = event_data(event)
-        if not data:
-            # A comment, which keeps connections alive.
-            return event.startswith(b":")
-        try:
-            return self._read(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            # The place and the kind of mistake: the text itself is not quoted.
-            self.error = unreadable(f"an event of the stream: {type(error).__name__}")
-            return False
 
     def _learn_model(self, data: bytes, name: str) -> None:
         self._providers_model_field = find_model_field(data, name)

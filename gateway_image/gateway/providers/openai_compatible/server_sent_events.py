@@ -19,7 +19,8 @@ class EventSplitter:
         data = self._rest + chunk
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
-        *events, self._rest = data.split(b"\n\n")
+        events = data.split(b"\n\n")
+        self._rest = events.pop()
         if len(self._rest) > _MOST_EVENT_BYTES:
             raise EventStreamTooLongError(f"an event is longer than {_MOST_EVENT_BYTES} bytes")
         return events
