@@ -1,12 +1,15 @@
 """Callers that ask gateways and count what becomes of it, as a load for demonstrations and fault tests."""
 
 import itertools
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
 
 import openai
 
@@ -28,17 +31,14 @@ class Answers:
 
 
 class Callers:
-    """Callers that ask gateways in turn, without retries of their own."""
+    """Callers that ask gateways in turn, without retries of their own; `model` is what they ask for."""
 
-    def __init__(self, gateways: Sequence[GatewayProcess], key: str) -> None:
+    def __init__(self, gateways: Sequence[GatewayProcess], key: str, model: str = "chat") -> None:
         self._gateways = gateways
-        self._key = key
+        self._model = model
         self._turn = itertools.count()
-        # Making one reads the certificate authorities; each is good for all threads.
-        self._clients = {
-            gateway.url: openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0, timeout=30)
-            for gateway in gateways
-        }
+        # Each is good for all threads.
+        self._clients = {gateway.url: _client(gateway, key) for gateway in gateways}
 
     def client(self, gateway: GatewayProcess) -> openai.OpenAI:
         """OpenAI's client of one gateway."""
@@ -46,24 +46,35 @@ class Callers:
 
     def of(self, gateway: GatewayProcess) -> "Callers":
         """The same callers, asking this gateway only."""
-        return Callers([gateway], self._key)
+        only = copy(self)
+        only._gateways = [gateway]
+        return only
 
-    def ask(self, count: int, model: str = "chat", *, stream: bool = False, parallel: int = 8) -> Answers:
-        """Send so many requests and wait for all."""
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def ask(
+        self, count: int, model: str | None = None, *, stream: bool = False, parallel: int = 8
+    ) -> Answers:
+        """Send so many requests, to the usual model unless another is named, and wait for all."""
         answers = Answers()
         with ThreadPoolExecutor(parallel) as pool:
-            for future in [pool.submit(self._ask, model, stream, answers) for _ in range(count)]:
+            for future in [
+                pool.submit(self._ask, model or self._model, stream, answers) for _ in range(count)
+            ]:
                 future.result()
         return answers
 
     @contextmanager
-    def asking(self, model: str = "chat", *, stream: bool = False, parallel: int = 4) -> Iterator[Answers]:
+    def asking(self, *, stream: bool = False, parallel: int = 4) -> Iterator[Answers]:
         """Ask without end while the context lasts."""
         answers, stop = Answers(), threading.Event()
 
         def ask() -> None:
             while not stop.is_set():
-                self._ask(model, stream, answers)
+                self._ask(self._model, stream, answers)
 
         with ThreadPoolExecutor(parallel) as pool:
             futures = [pool.submit(ask) for _ in range(parallel)]
@@ -90,6 +101,22 @@ class Callers:
         answers.statuses[200] += 1
         answers.deployments[response.headers["x-gatehouse-deployment"]] += 1
         answers.attempts[int(response.headers["x-gatehouse-attempts"])] += 1
+
+
+def _client(gateway: GatewayProcess, key: str) -> openai.OpenAI:
+    return openai.OpenAI(
+        base_url=f"{gateway.url}/v1",
+        api_key=key,
+        max_retries=0,
+        timeout=30,
+        http_client=openai.DefaultHttpxClient(verify=_authorities()),
+    )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    # Every client would read them anew, which takes longer than many requests.
+    return ssl.create_default_context()
 
 
 def _read(answer: object) -> None:

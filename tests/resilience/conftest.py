@@ -1,7 +1,9 @@
 """Two gateways that share a Valkey, in front of the Bedrock simulator; each test breaks something."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from local.bedrock_simulator import process as simulator_process
 from local.bedrock_simulator.control import Control
 from local.bedrock_simulator.process import RunningSimulator
 from local.callers import Callers
-from local.fleet import Fleet, fleet
+from local.fleet import Fleet, GatewayProcess, fleet
+from local.throwaway_servers import Valkey
 
 KEY = "key-of-the-fault-tests-0123456789abcdef"
 MODEL_ACCOUNT = "222222222222"
@@ -29,6 +32,7 @@ TIME_LIMITS = {
     "between_chunks_seconds": 1,
     "whole_answer_seconds": 2,
 }
+NOVA = "amazon.nova-lite-v1:0"
 
 
 def deployment(name: str, region: str, model_id: str, **fields: Any) -> dict[str, Any]:
@@ -43,10 +47,12 @@ def deployment(name: str, region: str, model_id: str, **fields: Any) -> dict[str
     }
 
 
-NOVA = "amazon.nova-lite-v1:0"
-# Two regions share the load; a third one, in another account, and another model stand behind them.
-CATALOG = {
-    "models": [
+def models_of(test: int) -> list[dict[str, Any]]:
+    """Models that only one test asks for: nothing that others make gateways learn of deployments counts here.
+
+    Two regions share the load; a third one, in another account, and another model stand behind them.
+    """
+    models: list[dict[str, Any]] = [
         {
             "name": "chat",
             "max_output_tokens": 5000,
@@ -57,7 +63,7 @@ CATALOG = {
                     "spare", "eu-west-1", NOVA, tier=1, role_arn=f"arn:aws:iam::{MODEL_ACCOUNT}:role/models"
                 ),
             ],
-            "fallbacks": ["last-resort"],
+            "fallbacks": [f"last-resort-{test}"],
         },
         {
             "name": "last-resort",
@@ -78,10 +84,12 @@ CATALOG = {
             ],
         },
     ]
-}
+    for named in itertools.chain(models, *(model["deployments"] for model in models)):
+        named["name"] += f"-{test}"
+    return models
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def simulator() -> Iterator[RunningSimulator]:
     with simulator_process.start(SCENARIO) as running:
         yield running
@@ -95,20 +103,46 @@ def faults(simulator: RunningSimulator) -> Iterator[Control]:
     simulator.control.reset()
 
 
-@pytest.fixture
-def running(simulator: RunningSimulator, faults: Control) -> Iterator[Fleet]:
-    """Two gateways of this test alone: what they learnt of deployments is forgotten with them."""
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """The numbers of the tests that ask for models."""
+    return itertools.count()
+
+
+@pytest.fixture(scope="session")
+def shared(request: pytest.FixtureRequest, simulator: RunningSimulator) -> Iterator[Fleet]:
+    """Two gateways that know the models of all tests."""
+    tests = sum("own" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    catalog = {"models": [model for test in range(tests) for model in models_of(test)]}
     environ = {"AWS_ACCESS_KEY_ID": "AKIAGATEWAY", "AWS_SECRET_ACCESS_KEY": "secret-of-the-gateway"}
     settings = {"bedrock_endpoint_url": simulator.url, "sts_endpoint_url": simulator.url}
-    with fleet(
-        catalog=CATALOG, api_keys={"faults": KEY}, settings=settings, environ=environ
-    ) as gateways_and_cache:
-        yield gateways_and_cache
+    with fleet(catalog=catalog, api_keys={"faults": KEY}, settings=settings, environ=environ) as running:
+        yield running
 
 
 @pytest.fixture
-def callers(running: Fleet) -> Callers:
-    return Callers(running.gateways, KEY)
+def running(shared: Fleet, faults: Control) -> Iterator[Fleet]:
+    """The gateways and their cache, which a test may mistreat: the next one finds them running."""
+    catalog = shared.catalog.read_text()
+    yield shared
+    shared.catalog.write_text(catalog)
+    servers: list[Valkey | GatewayProcess] = [shared.valkey, *shared.gateways]
+    for server in servers:
+        if server.process is None or server.process.poll() is not None:
+            server.start()
+
+
+@pytest.fixture
+def own(numbers: Iterator[int]) -> Callable[[str], str]:
+    """The full name of one of the test's own models or deployments."""
+    number = next(numbers)
+    return lambda name: f"{name}-{number}"
+
+
+@pytest.fixture
+def callers(running: Fleet, own: Callable[[str], str]) -> Iterator[Callers]:
+    with closing(Callers(running.gateways, KEY, own("chat"))) as callers:
+        yield callers
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -12,6 +12,7 @@ from local.bedrock_simulator.faults import CorruptChecksum, Cut, Fault, Garbage,
 from local.callers import Callers
 from local.fleet import Fleet
 
+Own = Callable[[str], str]
 LONG: Any = [{"role": "user", "content": "answer with 100 words"}]
 
 
@@ -39,13 +40,15 @@ def test_a_stream_that_breaks_ends_with_an_error_and_its_usage_is_recorded(
     running: Fleet,
     callers: Callers,
     faults: Control,
+    own: Own,
     wait_until: Callable[..., None],
     fault: Fault,
     code: str,
 ) -> None:
     client = callers.client(running.gateways[0])
     faults.add_fault(fault)
-    stream: Any = client.chat.completions.with_raw_response.create(model="chat", messages=LONG, stream=True)
+    chat = client.chat.completions.with_raw_response
+    stream: Any = chat.create(model=own("chat"), messages=LONG, stream=True)
     words: list[str] = []
     with pytest.raises(openai.APIError) as caught:
         words += [chunk.choices[0].delta.content or "" for chunk in stream.parse()]
@@ -65,15 +68,17 @@ def test_a_stream_that_breaks_ends_with_an_error_and_its_usage_is_recorded(
 
 
 def test_a_caller_that_vanishes_ends_the_call_at_the_provider(
-    running: Fleet, callers: Callers, faults: Control, wait_until: Callable[..., None]
+    running: Fleet, callers: Callers, faults: Control, own: Own, wait_until: Callable[..., None]
 ) -> None:
     faults.add_fault(Hang(after_events=20))
     client = callers.client(running.gateways[0])
-    stream: Any = client.chat.completions.create(model="chat", messages=LONG, stream=True)
+    stream: Any = client.chat.completions.create(model=own("chat"), messages=LONG, stream=True)
     next(iter(stream))
     assert [call.outcome for call in streams(faults)] == ["running"]
     stream.close()
     wait_until(lambda: [call.outcome for call in streams(faults)] == ["client_left"], 0.9)
-    (record,) = [line for line in running.gateways[0].log() if line.get("status") == 499]
+    record = record_of(running, stream.response.headers["x-request-id"])
+    assert record is not None
+    assert record["status"] == 499
     # What was generated for it is still accounted for.
     assert record["output_tokens"] > 0

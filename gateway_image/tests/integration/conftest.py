@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,9 +13,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 
@@ -72,6 +75,12 @@ unknown_access_keys: reject
 """
 
 
+@cache
+def authorities() -> ssl.SSLContext:
+    """What clients trust: reading it takes longer than most tests."""
+    return ssl.create_default_context()
+
+
 @dataclass
 class Gateway:
     """A running gateway process."""
@@ -84,7 +93,9 @@ class Gateway:
 
     def client(self, **options: Any) -> openai.OpenAI:
         """OpenAI's client, which must not hide failures by trying again."""
-        return openai.OpenAI(**{"base_url": f"{self.url}/v1", "api_key": KEY, "max_retries": 0, **options})
+        usual = {"base_url": f"{self.url}/v1", "api_key": KEY, "max_retries": 0}
+        http_client = openai.DefaultHttpxClient(verify=authorities())
+        return openai.OpenAI(**{**usual, "http_client": http_client, **options})
 
     def request(
         self, method: str, path: str, body: bytes | None = None, **headers: str
@@ -205,6 +216,28 @@ def gateway(start_gateway: StartGateway) -> Gateway:
 def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
     with gateway.client() as client:
         yield client
+
+
+@pytest.fixture
+def make_anthropic(gateway: Gateway) -> Iterator[Callable[..., anthropic.Anthropic]]:
+    """Makes clients of Anthropic's, which must not hide failures by trying again."""
+    clients: list[anthropic.Anthropic] = []
+
+    def make(**options: Any) -> anthropic.Anthropic:
+        http_client = anthropic.DefaultHttpxClient(verify=authorities())
+        usual: dict[str, Any] = {"base_url": gateway.url, "max_retries": 0, "http_client": http_client}
+        credential: dict[str, Any] = {} if "auth_token" in options else {"api_key": KEY}
+        clients.append(anthropic.Anthropic(**usual | credential | options))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def claude(make_anthropic: Callable[..., anthropic.Anthropic]) -> anthropic.Anthropic:
+    return make_anthropic()
 
 
 def _free_port() -> int:
