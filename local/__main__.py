@@ -9,16 +9,18 @@ from rich.console import Console
 
 from local.aws import forget_caller
 from local.errors import LocalError, PreconditionError
-from local.options import PORT_VARIABLES, STATE_VARIABLE, Options, read_options
+from local.options import ENVIRONMENT, PORT_VARIABLES, STATE_VARIABLE, Options, read_options
 from local.progress import Progress
 from local.report import print_report
 from local.state import down
 from local.up import platform, stay_up
+from stacks.config.load import environment_names
 
 _HELP = f"""\
 examples:
   python -m local up                             stay up until Ctrl-C
   python -m local smoke --json                   up, one request, down; the report as JSON
+  python -m local smoke --environment prod-eks   the same on Kubernetes
   python -m local down                           stop and remove what is left, after a crash too
   {PORT_VARIABLES["gateway"][0]}=9000 python -m local up
 
@@ -43,7 +45,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     console = Console(stderr=True)
     try:
-        options = read_options(os.environ)
+        options = read_options(os.environ, arguments.environment)
         if arguments.command == "down":
             console.print(f"stopped: {', '.join(down(options)) or 'nothing was running'}")
         else:
@@ -86,7 +88,13 @@ def _parser() -> argparse.ArgumentParser:
         ("down", "stop whatever runs and remove its state"),
     ):
         command = commands.add_parser(name, help=help_text)
+        command.set_defaults(environment=ENVIRONMENT)
         if name != "down":
+            command.add_argument(
+                "--environment",
+                choices=environment_names(),
+                help=f"which one of config/ is deployed ({ENVIRONMENT})",
+            )
             command.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     return parser
 

@@ -1,6 +1,7 @@
-"""How the local task differs from the deployed one: only in addresses that cannot exist here."""
+"""How the local task or pod differs from the deployed one: only in addresses that cannot exist here."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.settings import Settings, variable
@@ -41,13 +42,20 @@ def mapped_addresses(task: Task, options: Options, credentials_url: str) -> list
     ]
     return [
         *(_setting(task, field, local, reason) for field, local, reason in settings),
+        *_secrets_folder(task, options),
         Mapped(
             variable="AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            deployed="http://169.254.170.2/... (ECS)",
+            deployed="http://169.254.170.23/... (EKS)" if task.in_pod else "http://169.254.170.2/... (ECS)",
             local=credentials_url,
             reason="the emulator's STS",
         ),
     ]
+
+
+def _secrets_folder(task: Task, options: Options) -> Iterator[Mapped]:
+    if task.in_pod:
+        folder = str(options.state / "secrets")
+        yield _setting(task, "secrets_directory", folder, "no driver mounts it")
 
 
 def _issuers(task: Task, options: Options) -> str:

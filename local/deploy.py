@@ -6,10 +6,11 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 
-from local import assembly, aws
+from local import aws
 from local.errors import LocalError
 from local.options import ROOT, Options
 from local.processes import basic_environment
+from operations import assembly
 
 Say = Callable[[str], None]
 
@@ -31,7 +32,7 @@ def synthesize(options: Options, say: Say) -> None:
 
 def bootstrap(options: Options, say: Say) -> None:
     """Prepare every account and region of the assembly for deployments, as in AWS."""
-    places = {(stack.account, stack.region) for stack in assembly.read_stacks(options.assembly)}
+    places = {(stack.account, stack.region) for stack in assembly.read_stacks(options.assembly).values()}
     for account, region in sorted(places):
         arguments = ["bootstrap", f"aws://{account}/{region}", "--app", str(options.assembly)]
         environ = aws.environment(options, region, account)
@@ -47,22 +48,19 @@ def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> No
 
 def deploy_all(options: Options, region: str, say: Say) -> list[assembly.Stack]:
     """Deploy every stack: the image repositories first, then what finds its image there."""
-    stacks = assembly.read_stacks(options.assembly)
+    stacks = list(assembly.read_stacks(options.assembly).values())
     images = assembly.read_images(options.assembly)
     repositories = {image.repository for image in images}
-    holders = [stack.construct_path for stack in stacks if repositories & set(_repositories(stack))]
+    holders = [stack.path for stack in stacks if repositories & set(_repositories(stack))]
     deploy(options, region, holders, say)
     _claim_published(options, region, images)
-    deploy(options, region, [stack.construct_path for stack in stacks], say)
+    deploy(options, region, [stack.path for stack in stacks], say)
     return stacks
 
 
 def _repositories(stack: assembly.Stack) -> list[str]:
-    return [
-        resource["Properties"].get("RepositoryName", "")
-        for resource in stack.resources.values()
-        if resource["Type"] == "AWS::ECR::Repository"
-    ]
+    repositories = stack.of_type("AWS::ECR::Repository")
+    return [resource.properties.get("RepositoryName", "") for resource in repositories]
 
 
 def _claim_published(options: Options, region: str, images: set[assembly.Image]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from gateway.settings import variable
 from local.addresses import Mapped
@@ -25,27 +26,47 @@ def start_bedrock(children: Children, options: Options) -> Child:
 
 
 def gateway_environment(
+    options: Options,
     task: Task,
     mapped: list[Mapped],
     credentials: CredentialsEndpoint,
     region: str,
     passwords: Passwords,
 ) -> dict[str, str]:
-    """Exactly what the deployed task gets, but for the mapped addresses, plus what ECS itself adds.
+    """Exactly what the deployed task or pod gets, but for the mapped addresses, plus what its platform adds.
 
-    The passwords stand in for the tokens with which the deployed task signs in to its database and cache.
+    The passwords stand in for the tokens with which the deployed one signs in to its database and cache.
     """
     basics = {name: value for name, value in basic_environment().items() if name in ("PATH", "LANG")}
-    from_ecs = {"AWS_REGION": region, "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token}
+    added = _as_eks(options, task, credentials) if task.in_pod else _as_ecs(task, credentials, region)
     return {
         **basics,
-        **from_ecs,
+        **added,
         **task.environment,
-        **task.secrets,
         **{row.variable: row.local for row in mapped},
         variable("database_password"): passwords.serving,
         variable("cache_password"): passwords.cache,
     }
+
+
+def _as_ecs(task: Task, credentials: CredentialsEndpoint, region: str) -> dict[str, str]:
+    return {"AWS_REGION": region, "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token, **task.secrets}
+
+
+def _as_eks(options: Options, task: Task, credentials: CredentialsEndpoint) -> dict[str, str]:
+    """The secrets, and the token for the role's credentials, are files."""
+    token = _written(options.state / "pod-identity-token", credentials.token)
+    folder = options.state / "secrets"
+    folder.mkdir(exist_ok=True)
+    for name, value in task.secrets.items():
+        _written(folder / name, value)
+    return {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token)}
+
+
+def _written(file: Path, secret: str) -> Path:
+    file.touch(mode=0o600)
+    file.write_text(secret)
+    return file
 
 
 def start_gateway(children: Children, options: Options, environ: dict[str, str]) -> Child:

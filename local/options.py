@@ -52,7 +52,7 @@ class Options:
         return f"http://127.0.0.1:{self.ports[name]}"
 
 
-def read_options(environ: Mapping[str, str]) -> Options:
+def read_options(environ: Mapping[str, str], environment: str = ENVIRONMENT) -> Options:
     """Read the GATEHOUSE_ variables. Raises PreconditionError with one line per wrong value."""
     problems: list[str] = []
     ports = {name: _port(variable, default, environ, problems) for name, variable, default in _ports()}
@@ -62,7 +62,7 @@ def read_options(environ: Mapping[str, str]) -> Options:
     if problems:
         raise PreconditionError("\n".join(problems))
     state = Path(environ.get(STATE_VARIABLE) or _DEFAULT_STATE).expanduser().resolve()
-    return Options(state=state, ports=ports)
+    return Options(state=state, ports=ports, environment=environment)
 
 
 def _ports() -> Iterator[tuple[str, str, int]]:

@@ -10,7 +10,7 @@ def get(url: str, headers: Mapping[str, str] | None = None) -> bytes | None:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=5)
     try:
-        connection.request("GET", parts.path, headers=dict(headers or {}))
+        connection.request("GET", parts._replace(scheme="", netloc="").geturl(), headers=dict(headers or {}))
         response = connection.getresponse()
         return response.read() if response.status == 200 else None
     except (OSError, http.client.HTTPException):

@@ -13,9 +13,9 @@ from local.first_request import Answers
 from local.progress import Step
 
 PROVES = (
-    "This proves that the stacks deploy in order and fit together, that the execution role may read the "
-    "task's secrets, that CloudFormation runs the migrations before it deploys the service, and that the "
-    "gateway runs from the deployed task definition, secrets and model catalog and keeps a ledger. "
+    "This proves that the stacks deploy in order and fit together, that the role in charge may read the "
+    "gateway's secrets, that CloudFormation runs the migrations before it deploys the gateway, and that this "
+    "runs from the deployed task definition or Deployment, secrets and model catalog and keeps a ledger. "
     "It proves nothing about AWS's own behaviour: other IAM policies, networking, TLS, WAF, scaling and "
     "failover are only recorded here, the models are simulated, and no container image was built."
 )
@@ -70,7 +70,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_steps(report.steps))
     console.print(_stacks(report))
     console.print(_addresses(report))
-    console.print(f"Task definition  {report.task_definition}", soft_wrap=True)
+    console.print(f"Started from     {report.task_definition}", soft_wrap=True)
     console.print(
         f"Asked            {report.answers.model}, whole and streamed in {report.answers.chunks} chunks"
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local import aws
-from local.assembly import Stack
 from local.errors import LocalError
 from local.options import Options
+from operations.assembly import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,10 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What ECS would start: the container's variables, secrets resolved, its role, and its command.
+    """What ECS or Kubernetes would start: a container's variables, secrets resolved, its role, its command.
 
-    No command is the image's own.
+    definition: where it was read. No command is the image's own. secret_sources: as in ECS. in_pod: it
+    finds secrets, and the token for its credentials, as files.
     """
 
     definition: str
@@ -33,6 +34,7 @@ class Task:
     environment: dict[str, str]
     secrets: dict[str, str] = field(repr=False)
     secret_sources: dict[str, str]
+    in_pod: bool = False
 
 
 def read_task(options: Options, region: str, stacks: list[Stack]) -> Task:
@@ -103,10 +105,10 @@ def _service(options: Options, region: str, stacks: list[Stack]) -> str:
     """The ARN of the only ECS service that the stacks hold."""
     cloudformation = aws.client("cloudformation", options, region)
     services = [
-        cloudformation.describe_stack_resource(StackName=stack.name, LogicalResourceId=logical_id)
+        cloudformation.describe_stack_resource(StackName=stack.deployed_name, LogicalResourceId=logical_id)
         for stack in stacks
         for logical_id, resource in stack.resources.items()
-        if resource["Type"] == "AWS::ECS::Service"
+        if resource.type == "AWS::ECS::Service"
     ]
     if len(services) != 1:
         raise LocalError(f"the stacks hold {len(services)} ECS services; this runs exactly one, the gateway")

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,7 +16,6 @@ from botocore.exceptions import (
 from gateway.settings import variable
 from local import aws
 from local.addresses import mapped_addresses
-from local.assembly import Stack
 from local.deploy import bootstrap, deploy_all
 from local.emulator.server import enforce_iam, records_path, start_emulator
 from local.errors import LocalError
@@ -27,6 +27,7 @@ from local.key_hashing import keep_key_hashing_secret
 from local.migrations import start_migrations
 from local.options import Options
 from local.passwords import Passwords
+from local.pods import serve_pods
 from local.postgres import start_postgres
 from local.preflight import check
 from local.processes import Children, death_notice, record
@@ -34,11 +35,11 @@ from local.progress import Progress
 from local.report import Report, StackSummary
 from local.state import make_state, own_record
 from local.synthesis import synthesize_if_changed
-from local.task import Credentials, read_access_string, read_task
+from local.task import Credentials, Task, read_access_string, read_task
 from local.task_credentials import serve_task_credentials
 from local.valkey import start_valkey
+from operations.assembly import Stack
 from stacks.config.load import load_environment
-from stacks.config.model import Environment
 
 
 @contextmanager
@@ -70,20 +71,28 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         f"Synthesize {options.environment}, with rule packs and template validation, if it changed"
     ) as say:
         synthesize_if_changed(options, say)
+    passwords = Passwords()
+
+    def migrate(task: Task) -> "subprocess.Popen[bytes]":
+        return start_migrations(options, task, passwords)
+
+    pods, kubernetes = None, None
+    if environment.compute.platform == "eks":
+        pods, kubernetes = stack.enter_context(serve_pods(options, environment, migrate))
     with progress.step("Start the AWS emulator"):
-        emulator = start_emulator(children, options, environment)
+        emulator = start_emulator(children, options, environment, kubernetes)
     with progress.step("Bootstrap the account with the CDK CLI") as say:
         bootstrap(options, say)
     with progress.step("Start PostgreSQL"):
         start_postgres(children, options)
-    passwords = Passwords()
     with (
         progress.step("Deploy every stack with the CDK CLI and migrate (the image is not built here)") as say,
-        running_tasks(options, region, lambda task: start_migrations(options, task, passwords)),
+        nullcontext() if pods else running_tasks(options, region, migrate),
     ):
         stacks = deploy_all(options, region, say)
     enforce_iam(emulator)
-    task = keep_key_hashing_secret(options, region, read_task(options, region, stacks))
+    deployed = pods.read_deployment() if pods else read_task(options, region, stacks)
+    task = keep_key_hashing_secret(options, region, deployed)
     variables = {**task.environment, **task.secrets}
     with progress.step("Start Valkey"):
         user = Credentials(username=variables[variable("cache_username")], password=passwords.cache)
@@ -92,8 +101,8 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         start_bedrock(children, options)
     credentials = stack.enter_context(serve_task_credentials(options, region, task.role))
     addresses = mapped_addresses(task, options, credentials.url)
-    environ = gateway_environment(task, addresses, credentials, region, passwords)
-    with progress.step("Start the gateway from the deployed task definition"):
+    environ = gateway_environment(options, task, addresses, credentials, region, passwords)
+    with progress.step(f"Start the gateway from the deployed {'Deployment' if pods else 'task definition'}"):
         start_gateway(children, options, environ)
     api_key = next(iter(json.loads(variables[variable("api_keys")]).values()))
     url = options.url("gateway")
@@ -105,7 +114,7 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         usage = usage_of(url, first_key.key, requests=2)
     return Report(
         steps=progress.steps,
-        stacks=_summaries(options, environment, stacks),
+        stacks=_summaries(options, stacks),
         stand_ins=sorted(json.loads(records_path(options).read_text())),
         task_definition=task.definition,
         addresses=addresses,
@@ -124,12 +133,19 @@ def stay_up(children: Children) -> None:
     raise LocalError(death_notice(dead))
 
 
-def _summaries(options: Options, environment: Environment, stacks: list[Stack]) -> list[StackSummary]:
-    cloudformation = aws.client("cloudformation", options, environment.region)
-    deployed = {stack["StackName"]: stack for stack in cloudformation.describe_stacks()["Stacks"]}
+def _summaries(options: Options, stacks: list[Stack]) -> list[StackSummary]:
+    """What became of each stack, wherever it is."""
+    places = {(stack.account, stack.region) for stack in stacks}
+    deployed = {
+        (account, region, each["StackName"]): each["StackStatus"]
+        for account, region in places
+        for each in aws.client("cloudformation", options, region, account=account).describe_stacks()["Stacks"]
+    }
     return [
         StackSummary(
-            name=stack.name, status=deployed[stack.name]["StackStatus"], resources=len(stack.resources)
+            name=stack.deployed_name,
+            status=deployed[stack.account, stack.region, stack.deployed_name],
+            resources=len(stack.resources),
         )
         for stack in stacks
     ]

@@ -15,6 +15,7 @@ from operations.cost.command import cost
 from operations.errors import INTERRUPTED
 from operations.keys import keys
 from operations.limits import limits
+from operations.manifests import manifests
 from operations.projects import projects
 from operations.provider_keys import provider_keys
 from operations.roles import roles
@@ -76,6 +77,7 @@ for command in (
     stacks,
     cost,
     compliance,
+    manifests,
     completion,
 ):
     gatehouse.add_command(command)

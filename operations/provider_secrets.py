@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gatehouse import names
 from gateway.catalog import Catalog, OpenAICompatibleDeployment
-from operations.errors import RefusedError, UnreachableError, WrongUsageError
-from operations.text import clean
+from operations.aws import CONFIG, code_of, refuse
+from operations.errors import RefusedError, WrongUsageError
 from operations.values import written
 from stacks.config.model import Environment
-
-_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,15 @@ class ProviderSecrets:
                 client.put_resource_policy(SecretId=secret_id, ResourcePolicy=policy, BlockPublicPolicy=True)
             client.put_secret_value(SecretId=secret_id, SecretString=key)
         except (BotoCoreError, ClientError) as error:
-            _refuse(error)
+            refuse(error)
         return "stored in a new secret" if is_new else "replaced"
 
     def _exists(self, client: Any, secret_id: str) -> bool:
         try:
             client.describe_secret(SecretId=secret_id)
         except (BotoCoreError, ClientError) as error:
-            if _code(error) != "ResourceNotFoundException":
-                _refuse(error)
+            if code_of(error) != "ResourceNotFoundException":
+                refuse(error)
             return False
         return True
 
@@ -141,19 +138,19 @@ class ProviderSecrets:
             # A secret's own date of change is also that of its tags and its policy.
             versions = client.list_secret_version_ids(SecretId=secret_id)["Versions"]
         except (BotoCoreError, ClientError) as error:
-            if _code(error) != "ResourceNotFoundException":
-                _refuse(error)
+            if code_of(error) != "ResourceNotFoundException":
+                refuse(error)
             return ProviderSecret(secret_id, users)
         current = (v["CreatedDate"] for v in versions if "AWSCURRENT" in v.get("VersionStages", ()))
         return ProviderSecret(secret_id, users, created_at, next(current, None))
 
     def _check_account(self) -> None:
         """Another account has other secrets of the same names."""
-        sts = self._session.client("sts", region_name=self._config.region, config=_CONFIG)
+        sts = self._session.client("sts", region_name=self._config.region, config=CONFIG)
         try:
             account = sts.get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
-            _refuse(error)
+            refuse(error)
         if account != self._config.account:
             raise WrongUsageError(
                 f"the AWS credentials are of account {account}; allowed: {self._config.account}, the account "
@@ -162,19 +159,4 @@ class ProviderSecrets:
 
     def _client(self, secret_id: str) -> Any:
         region = secret_id.split(":")[3] if secret_id.startswith("arn:") else self._config.region
-        return self._session.client("secretsmanager", region_name=region, config=_CONFIG)
-
-
-def _code(error: Exception) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
-
-
-def _refuse(error: Exception) -> NoReturn:
-    if isinstance(error, ClientError):
-        said = error.response["Error"]
-        raise RefusedError(
-            clean(f"AWS refused {error.operation_name}: {said['Code']}: {said.get('Message', '')}"),
-            status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
-            code=said["Code"],
-        ) from None
-    raise UnreachableError(clean(f"AWS cannot be asked: {error}")) from None
+        return self._session.client("secretsmanager", region_name=region, config=CONFIG)

@@ -15,11 +15,16 @@ CREATION_MINUTES = {
     "AWS::EC2::NatGateway": 2.0,
     "AWS::EC2::VPCEndpoint": 2.0,
     "AWS::ECS::Service": 4.0,
+    "AWS::EKS::Addon": 2.0,
+    "AWS::EKS::Cluster": 10.0,
     "AWS::ElastiCache::ReplicationGroup": 12.0,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": 3.0,
     "AWS::RDS::DBInstance": 15.0,
     "Custom::DatabaseMigration": 2.0,
+    "Custom::KubernetesManifests": 4.0,
 }
+# Each of these waits for the one before it: together they count as one.
+_CHAIN = ("AWS::EKS::Cluster", "AWS::EKS::Addon", "Custom::KubernetesManifests")
 _OTHERWISE = 0.5
 
 
@@ -41,7 +46,8 @@ def waves(stacks: Mapping[str, Stack]) -> list[list[str]]:
 def minutes(stack: Stack) -> float:
     """About how long the stack's creation takes."""
     kinds = {resource.type for resource in stack.resources.values()}
-    return max((CREATION_MINUTES.get(kind, _OTHERWISE) for kind in kinds), default=0.0)
+    chain = sum(CREATION_MINUTES[kind] for kind in _CHAIN if kind in kinds)
+    return max(chain, *(CREATION_MINUTES.get(kind, _OTHERWISE) for kind in kinds), 0.0)
 
 
 def slowest_type(stack: Stack) -> str:

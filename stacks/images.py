@@ -38,15 +38,23 @@ def gateway_image(scope: Construct, config: Environment) -> ecs.ContainerImage:
     """
     uri = config.image.uri
     if uri is None:
-        asset = ecr_assets.DockerImageAsset(
-            scope,
-            "Image",
-            directory=str(IMAGE_DIRECTORY),
-            platform=_PLATFORMS[config.service.cpu_architecture],
-            asset_name="gateway",
-        )
-        return ecs.ContainerImage.from_docker_image_asset(asset)
+        return ecs.ContainerImage.from_docker_image_asset(_bundled_image(scope, config))
     return container_image(scope, "ForeignImage", uri)
+
+
+def gateway_image_uri(scope: Construct, config: Environment) -> str:
+    """The same image, as nodes of Kubernetes pull it."""
+    return config.image.uri or _bundled_image(scope, config).image_uri
+
+
+def _bundled_image(scope: Construct, config: Environment) -> ecr_assets.DockerImageAsset:
+    return ecr_assets.DockerImageAsset(
+        scope,
+        "Image",
+        directory=str(IMAGE_DIRECTORY),
+        platform=_PLATFORMS[config.service.cpu_architecture],
+        asset_name="gateway",
+    )
 
 
 def bundled_profile(

@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from gatehouse.container_settings import default_port
+from gatehouse.endpoint_policies import PodIdentity
 from gatehouse.endpoints import ServiceEndpoints
 from gatehouse.existing_vpc import ExistingVpc
 from gatehouse.network import Network, NewVpc
@@ -28,6 +29,7 @@ class NetworkStack(cdk.Stack):
         log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        existing = config.compute.existing
         self._zones = config.network.availability_zones
         self.network = _network(self, config, log_key)
         self.security_groups = SecurityGroups(
@@ -40,6 +42,7 @@ class NetworkStack(cdk.Stack):
             service_port=_service_port(config),
             database_port=default_port("database_port"),
             cache_port=default_port("cache_port"),
+            existing_service_group_id=existing.pod_security_group_id if existing else None,
         )
         if config.network.endpoints != "none":
             ServiceEndpoints(
@@ -50,6 +53,7 @@ class NetworkStack(cdk.Stack):
                 security_group=self.security_groups.endpoints,
                 catalog=catalog,
                 interfaces=config.network.endpoints == "all",
+                pod_identity=_pod_identity(config),
             )
         cdk.CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
 
@@ -62,6 +66,12 @@ class NetworkStack(cdk.Stack):
 def _service_port(config: Environment) -> int:
     ports = {"gatehouse": default_port("port"), "litellm": litellm.PORT, "dial": dial.PORT}
     return config.image.port or ports[config.image.profile]
+
+
+def _pod_identity(config: Environment) -> PodIdentity:
+    if config.compute.platform == "ecs":
+        return None
+    return config.compute.existing.identity if config.compute.existing else "pod-identity"
 
 
 def _network(stack: NetworkStack, config: Environment, log_key: kms.IKey) -> Network:

@@ -48,8 +48,7 @@ METRICS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 class Collector(Construct):
     """A container of a task that scrapes the gateway's metrics and takes traces by OTLP from it alone.
 
-    Metrics go to `log_group` in CloudWatch's embedded metric format, under `NAMESPACE` with the dimension
-    `environment`. The task goes on without the collector: it is started again when it ends.
+    The task goes on without the collector: it is started again when it ends.
     """
 
     def __init__(
@@ -67,20 +66,21 @@ class Collector(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = logs.LogGroup(
-            self, "Metrics", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
-        )
-        configuration = collector_configuration(
+        telemetry = Telemetry(
+            self,
+            role=definition.task_role,
             environment=environment,
-            region=cdk.Stack.of(self).region,
             metrics_ports=metrics_ports,
-            log_group_name=self.log_group.log_group_name,
+            log_key=log_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
+        self.log_group = telemetry.log_group
         self.container = definition.add_container(
             CONTAINER,
             image=image,
             # JSON is YAML, which is what the collector reads.
-            environment={VARIABLE: json.dumps(configuration, separators=(",", ":"))},
+            environment={VARIABLE: json.dumps(telemetry.configuration, separators=(",", ":"))},
             essential=False,
             enable_restart_policy=True,
             cpu=CPU_UNITS,
@@ -99,14 +99,43 @@ class Collector(Construct):
                 stream_prefix=CONTAINER, log_group=own_log_group, mode=ecs.AwsLogDriverMode.NON_BLOCKING
             ),
         )
-        self.log_group.grant_write(definition.task_role)
-        definition.add_to_task_role_policy(
+
+
+class Telemetry:
+    """Where a collector sends what it gathers, and the permission for its `role` to do so.
+
+    Metrics go to `log_group`, made in `scope`, in CloudWatch's embedded metric format, under `NAMESPACE` with
+    the dimension `environment`. configuration: the collector's own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        role: iam.IRole,
+        environment: str,
+        metrics_ports: Sequence[int],
+        log_key: kms.IKey,
+        log_retention: logs.RetentionDays,
+        removal_policy: cdk.RemovalPolicy,
+    ) -> None:
+        self.log_group = logs.LogGroup(
+            scope, "Metrics", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
+        )
+        self.configuration = collector_configuration(
+            environment=environment,
+            region=cdk.Stack.of(scope).region,
+            metrics_ports=metrics_ports,
+            log_group_name=self.log_group.log_group_name,
+        )
+        self.log_group.grant_write(role)
+        role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources=["*"]
             )
         )
         acknowledge(
-            definition.task_role,
+            role,
             {"IAM5[Resource::*]": "X-Ray's actions for writing take no resource, and let nobody read."},
         )
 

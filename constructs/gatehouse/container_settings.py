@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from pydantic import BaseModel, SecretStr
 
@@ -61,6 +64,23 @@ class ContainerSettings:
     def secrets_for_ecs(self) -> dict[str, ecs.Secret]:
         """The variables that ECS reads when a task starts."""
         return {name: value.for_ecs() for name, value in self.secrets.items()}
+
+    def grant_read(self, role: iam.IRole, key: kms.IKey) -> None:
+        """Let a role read the secrets, which `key` encrypts: through Secrets Manager alone."""
+        for value in self.secrets.values():
+            value.secret.grant_read(role)
+        if self.secrets:
+            role.add_to_principal_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt"],
+                    resources=[key.key_arn],
+                    conditions={
+                        "StringEquals": {
+                            "kms:ViaService": f"secretsmanager.{cdk.Stack.of(role).region}.amazonaws.com"
+                        }
+                    },
+                )
+            )
 
 
 def container_settings(

@@ -1,19 +1,16 @@
 """Tasks that CloudFormation runs in the course of a deployment."""
 
-from pathlib import Path
-
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from gatehouse.findings import acknowledge, acknowledge_nist
+from gatehouse.custom_resource_function import CustomResourceFunction
+from gatehouse.findings import acknowledge
 
-CODE = Path(__file__).parent / "functions" / "run_task"
 # The longest that Lambda allows: a task may take half a minute less.
 TIME_LIMIT = cdk.Duration.minutes(15)
 
@@ -44,42 +41,23 @@ class DeploymentTask(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        own_log = logs.LogGroup(
-            self, "LogGroup", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
-        )
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        own_log.grant_write(role)
-        log_group.grant(role, "logs:GetLogEvents")
-        self._let_run(role, cluster, definition)
-        function = lambda_.Function(
+        function = CustomResourceFunction(
             self,
             "Function",
+            handler="run_task",
             description="Runs an ECS task to its end for CloudFormation",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(CODE), exclude=["__pycache__"]),
-            handler="index.on_event",
             timeout=TIME_LIMIT,
-            memory_size=256,
-            log_group=own_log,
-            role=role,
-            # A second attempt of Lambda's would answer a request that CloudFormation has given up.
-            retry_attempts=0,
+            log_key=log_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
-        acknowledge_nist(
-            function,
-            {
-                "LambdaConcurrency": "CloudFormation runs one at a time; a new account has none to reserve.",
-                "LambdaDLQ": "CloudFormation waits for the answer and rolls back when there is none.",
-                "LambdaInsideVPC": "It calls AWS APIs alone, none of which is inside the VPC.",
-            },
-        )
-        self.resource = cdk.CustomResource(
+        log_group.grant(function.role, "logs:GetLogEvents")
+        function.let_see_its_stack()
+        self._let_run(function.role, cluster, definition)
+        self.resource = function.resource(
             self,
             "Run",
             resource_type=resource_type,
-            service_token=function.function_arn,
-            service_timeout=TIME_LIMIT,
             properties={
                 "Cluster": cluster.cluster_arn,
                 "TaskDefinition": definition.task_definition_arn,
@@ -89,8 +67,8 @@ class DeploymentTask(Construct):
                 "LogGroup": log_group.log_group_name,
             },
         )
-        # With its policies: a task that may not yet pull its image or read its secrets does not start.
-        self.resource.node.add_dependency(role, *_roles(definition))
+        # With their policies: a task that may not yet pull its image or read its secrets does not start.
+        self.resource.node.add_dependency(*_roles(definition))
 
     def _let_run(self, role: iam.Role, cluster: ecs.ICluster, definition: ecs.FargateTaskDefinition) -> None:
         stack = cdk.Stack.of(self)
@@ -114,10 +92,6 @@ class DeploymentTask(Construct):
                 resources=[r.role_arn for r in _roles(definition)],
                 conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             )
-        )
-        # It looks whether the stack is being rolled back.
-        role.add_to_policy(
-            iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id])
         )
         name = stack.resolve(cluster.cluster_name)["Ref"]
         every_task = f"arn:aws:ecs:{stack.region}:{stack.account}:task/<{name}>/*"

@@ -4,16 +4,17 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from gatehouse.endpoint_policies import interface_endpoints, s3_statements
+from gatehouse.endpoint_policies import PodIdentity, interface_endpoints, s3_statements
 from gateway.catalog import Catalog
 
 
 class ServiceEndpoints(Construct):
-    """Endpoints for the AWS services that tasks need, to start and to answer, so that these need no NAT.
+    """Endpoints for the AWS services that tasks or pods need, to start and to answer, without NAT.
 
     The gateway endpoint for S3 costs nothing; the interface endpoints, which cost by the hour and zone, are
     made where `interfaces` says so. These belong to `security_group` alone, which decides who reaches them.
-    The policy of each decides whose requests it lets through, for what.
+    The policy of each decides whose requests it lets through, for what. `pod_identity` says how pods get
+    their roles, or that there are none.
     """
 
     def __init__(
@@ -26,15 +27,17 @@ class ServiceEndpoints(Construct):
         security_group: ec2.ISecurityGroup,
         catalog: Catalog,
         interfaces: bool,
+        pod_identity: PodIdentity,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
         storage = ec2.GatewayVpcEndpoint(
             self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
         )
-        for statement in s3_statements(stack):
+        for statement in s3_statements(stack, pod_identity):
             storage.add_to_policy(statement)
-        for name, service, statements in interface_endpoints(stack, catalog) if interfaces else ():
+        endpoints = interface_endpoints(stack, catalog, pod_identity) if interfaces else ()
+        for name, service, statements in endpoints:
             endpoint = ec2.InterfaceVpcEndpoint(
                 self,
                 name,

@@ -63,11 +63,14 @@ class ImageProfile:
     """A gateway's image and its surroundings.
 
     port: where it serves HTTP. ready_path: what the load balancer asks before it sends requests.
+    live_path: what tells that it is alive, whatever other services do; nothing, where there is no such path.
     health_command: what ECS runs in the container; nothing, where the image has no such program.
     start_period: how long failing checks mean nothing after a start. metrics_ports: where each process of the
     bundled gateway answers Prometheus. permissions: of the task's role, beside those to call models.
     open_resources: those of their resources that hold an asterisk, each with the reason. database_user: whom
-    the task signs in to the database as, if it uses one.
+    the task signs in to the database as, if it uses one. secrets_variable: names the folder where it reads
+    secrets as files; other images read variables alone. drain_variable: for how many seconds it goes on with
+    running requests once it is told to stop; other images are told when none should be running any more.
     """
 
     container: Container
@@ -75,6 +78,9 @@ class ImageProfile:
     ready_path: str
     health_command: Sequence[str] | None
     start_period: cdk.Duration
+    live_path: str | None = None
+    secrets_variable: str | None = None
+    drain_variable: str | None = None
     metrics_ports: Sequence[int] = ()
     permissions: Sequence[iam.PolicyStatement] = ()
     open_resources: Mapping[str, str] = field(default_factory=dict)

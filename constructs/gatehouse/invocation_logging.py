@@ -1,17 +1,14 @@
 """Bedrock's log of model invocations, of one account and region."""
 
-from pathlib import Path
-
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from gatehouse.findings import acknowledge, acknowledge_nist
+from gatehouse.custom_resource_function import CustomResourceFunction
+from gatehouse.findings import acknowledge
 
-CODE = Path(__file__).parent / "functions" / "invocation_logging"
 TIME_LIMIT = cdk.Duration.minutes(5)
 # The one stream that Bedrock writes into.
 _STREAM = "aws/bedrock/modelinvocations"
@@ -36,38 +33,34 @@ class InvocationLogging(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = self._log_group("LogGroup", key, log_retention, removal_policy)
-        writer = self._writer()
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        self._let_configure(role, writer)
-        function = self._function(
-            role, self._log_group("FunctionLogGroup", key, log_retention, removal_policy)
+        self.log_group = logs.LogGroup(
+            self, "LogGroup", encryption_key=key, retention=log_retention, removal_policy=removal_policy
         )
-        resource = cdk.CustomResource(
+        writer = self._writer()
+        function = CustomResourceFunction(
+            self,
+            "Function",
+            handler="invocation_logging",
+            description="Configures Bedrock's log of model invocations for CloudFormation",
+            timeout=TIME_LIMIT,
+            log_key=key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
+        function.let_see_its_stack()
+        self._let_configure(function.role, writer)
+        resource = function.resource(
             self,
             "Configuration",
             resource_type="Custom::ModelInvocationLogging",
-            service_token=function.function_arn,
-            service_timeout=TIME_LIMIT,
             properties={
                 "LogGroupName": self.log_group.log_group_name,
                 "RoleArn": writer.role_arn,
                 "Content": "true" if content else "false",
             },
         )
-        # With their policies: Bedrock tries the role, and the function needs its own to remove what it made.
-        resource.node.add_dependency(role, writer)
-
-    def _log_group(
-        self,
-        construct_id: str,
-        key: kms.IKey,
-        log_retention: logs.RetentionDays,
-        removal_policy: cdk.RemovalPolicy,
-    ) -> logs.LogGroup:
-        return logs.LogGroup(
-            self, construct_id, encryption_key=key, retention=log_retention, removal_policy=removal_policy
-        )
+        # With its policy: Bedrock tries the role.
+        resource.node.add_dependency(writer)
 
     def _writer(self) -> iam.Role:
         """The role by which Bedrock writes, on behalf of this account and region alone."""
@@ -100,33 +93,6 @@ class InvocationLogging(Construct):
         )
         return role
 
-    def _function(self, role: iam.Role, log_group: logs.ILogGroup) -> lambda_.Function:
-        log_group.grant_write(role)
-        function = lambda_.Function(
-            self,
-            "Function",
-            description="Configures Bedrock's log of model invocations for CloudFormation",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(CODE), exclude=["__pycache__"]),
-            handler="index.on_event",
-            timeout=TIME_LIMIT,
-            memory_size=256,
-            log_group=log_group,
-            role=role,
-            # A second attempt of Lambda's would answer a request that CloudFormation has given up.
-            retry_attempts=0,
-        )
-        acknowledge_nist(
-            function,
-            {
-                "LambdaConcurrency": "CloudFormation alone calls it, once for each change of the resource.",
-                "LambdaDLQ": "It answers CloudFormation itself; an event kept for later would come too late.",
-                "LambdaInsideVPC": "It calls one API of AWS and nothing of any network of ours.",
-            },
-        )
-        return function
-
     def _let_configure(self, role: iam.Role, writer: iam.IRole) -> None:
         role.add_to_policy(
             iam.PolicyStatement(
@@ -144,12 +110,6 @@ class InvocationLogging(Construct):
                 actions=["iam:PassRole"],
                 resources=[writer.role_arn],
                 conditions={"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}},
-            )
-        )
-        # It looks whether the stack is being rolled back.
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudformation:DescribeStacks"], resources=[cdk.Stack.of(self).stack_id]
             )
         )
         acknowledge(

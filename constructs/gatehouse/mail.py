@@ -1,21 +1,16 @@
 """A domain that mail is sent from."""
 
-from pathlib import Path
-
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from gatehouse.alarms import notify
-from gatehouse.findings import acknowledge_nist
+from gatehouse.custom_resource_function import CustomResourceFunction
 
-CODE = Path(__file__).parent / "functions" / "verified_mail"
 # The longest that Lambda allows; the records of a zone that is in use are found within minutes.
 TIME_LIMIT = cdk.Duration.minutes(15)
 # Shares of the mails, above which Amazon SES reviews an account; at twice as much it stops sending.
@@ -134,42 +129,20 @@ class MailDomain(Construct):
         log_retention: logs.RetentionDays,
         removal_policy: cdk.RemovalPolicy,
     ) -> cdk.CustomResource:
-        log = logs.LogGroup(
-            self, "LogGroup", encryption_key=log_key, retention=log_retention, removal_policy=removal_policy
-        )
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log.grant_write(role)
-        identity.grant(role, "ses:GetEmailIdentity")
-        function = lambda_.Function(
+        function = CustomResourceFunction(
             self,
             "Function",
+            handler="verified_mail",
             description="Waits for CloudFormation until Amazon SES has verified a domain",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(CODE), exclude=["__pycache__"]),
-            handler="index.on_event",
             timeout=TIME_LIMIT,
-            memory_size=256,
-            log_group=log,
-            role=role,
-            # A second attempt of Lambda's would answer a request that CloudFormation has given up.
-            retry_attempts=0,
+            log_key=log_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
-        acknowledge_nist(
-            function,
-            {
-                "LambdaInsideVPC": "It asks Amazon SES about one domain, and nothing else in any network.",
-                "LambdaDLQ": "It answers CloudFormation itself; a failed request has nobody left to answer.",
-                "LambdaConcurrency": "It runs in deployments alone; new accounts have nothing to reserve.",
-            },
-        )
-        resource = cdk.CustomResource(
+        identity.grant(function.role, "ses:GetEmailIdentity")
+        return function.resource(
             self,
             "Verified",
             resource_type="Custom::VerifiedMailDomain",
-            service_token=function.function_arn,
-            service_timeout=TIME_LIMIT,
             properties={"Domain": self._domain},
         )
-        resource.node.add_dependency(role)
-        return resource

@@ -18,7 +18,8 @@ class SecurityGroups(Construct):
     The chain is callers → `load_balancer` → `service` → `database`, `cache`, `endpoints`. Nothing else is let
     in, and only `service` opens connections to elsewhere, with `has_ipv6` over both protocols. A load
     balancer that verifies tokens or signs people in has to reach their issuer: `load_balancer_asks_issuer`.
-    `allowed_cidrs` may hold blocks of IPv4 and IPv6 addresses.
+    `allowed_cidrs` may hold blocks of IPv4 and IPv6 addresses. `existing_service_group_id` is that of nodes
+    which the platform did not make: it lets the load balancer in, and their owners say whom they reach.
     """
 
     def __init__(
@@ -33,10 +34,15 @@ class SecurityGroups(Construct):
         service_port: int,
         database_port: int,
         cache_port: int,
+        existing_service_group_id: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.load_balancer = self._group("LoadBalancer", vpc, "Callers to the load balancer")
-        self.service = self._group("Service", vpc, "Tasks of the gateway")
+        self.service: ec2.ISecurityGroup = (
+            self._group("Service", vpc, "Tasks of the gateway")
+            if existing_service_group_id is None
+            else ec2.SecurityGroup.from_security_group_id(self, "Service", existing_service_group_id)
+        )
         self.database = self._group("Database", vpc, "PostgreSQL")
         self.cache = self._group("Cache", vpc, "Valkey")
         self.endpoints = self._group("Endpoints", vpc, "Interface endpoints of AWS services")
@@ -69,6 +75,6 @@ class SecurityGroups(Construct):
         )
 
 
-def _connect(source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int, target_name: str) -> None:
+def _connect(source: ec2.ISecurityGroup, target: ec2.ISecurityGroup, port: int, target_name: str) -> None:
     source.add_egress_rule(target, ec2.Port.tcp(port), f"To {target_name}")
     target.add_ingress_rule(source, ec2.Port.tcp(port), f"From {source.node.id}")

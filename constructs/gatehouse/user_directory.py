@@ -146,7 +146,7 @@ class UserDirectory(Construct):
         return SignInFunction(
             self,
             "".join(word.capitalize() for word in name.split("_")),
-            name=name,
+            handler=name,
             description=description,
             environment=environment,
             log_key=self._log_key,

@@ -21,6 +21,7 @@ from gateway import DEFAULT_METRICS_PORT, DEFAULT_PORT
 from gateway.identity.bootstrap_keys import parse_api_keys
 from gateway.identity.issuers import parse_issuers
 from gateway.remote_images.hosts import parse_image_hosts
+from gateway.secret_files import read_secret_files
 
 PREFIX = "GATEWAY_"
 
@@ -103,6 +104,13 @@ class Settings(BaseModel):
         SecretStr,
         Field(min_length=32, description="What API keys are hashed with; a new one makes every key invalid."),
     ]
+    secrets_directory: Annotated[
+        str | None,
+        Field(
+            pattern=r"^/.",
+            description="A folder of files that each hold a secret, named as the variable they stand for.",
+        ),
+    ] = None
     known_keys_seconds: Annotated[
         int,
         Field(ge=0, description="How long keys and roles read before hold while the database is away."),
@@ -165,12 +173,13 @@ class Settings(BaseModel):
         ),
     ] = DEFAULT_METRICS_PORT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    # Together below the 120 s after which ECS on Fargate kills a task that has been told to stop.
+    # Together below the 120 s after which ECS on Fargate kills a task that has been told to stop. Kubernetes
+    # gives a pod as long as it asks for.
     lame_duck_seconds: Annotated[
         int, Field(ge=0, le=10, description="How long new requests are still served after SIGTERM.")
     ] = 5
     drain_seconds: Annotated[
-        int, Field(ge=0, le=100, description="How long running requests may take after that.")
+        int, Field(ge=0, le=3600, description="How long running requests may take after that.")
     ] = 100
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     request_bodies_limit_bytes: Annotated[
@@ -257,18 +266,22 @@ def required_fields() -> frozenset[str]:
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from environment variables.
+    """Read the settings from environment variables, and secrets from files where these are named.
 
-    Raises SettingsError naming every variable that is missing, unknown or wrong, never its value.
+    Raises SettingsError naming every variable that is missing, unknown, given twice or wrong, and no value.
     """
+    files = {variable(field): field for field in secret_fields()}
+    secrets, problems = read_secret_files(
+        environ, folder_variable=variable("secrets_directory"), files=files, prefix=PREFIX
+    )
     known = {variable(field) for field in Settings.model_fields}
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
-    problems = [f"{name}: not a setting of this gateway; mend its name or remove it" for name in unknown]
+    problems += [f"{name}: not a setting of this gateway; mend its name or remove it" for name in unknown]
     values = {
         field: environ[variable(field)] for field in Settings.model_fields if variable(field) in environ
     }
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(values | secrets)
     except ValidationError as error:
         problems += [_problem(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
     if problems:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from gateway.settings import (
@@ -64,7 +66,7 @@ def test_every_problem_is_listed_at_once() -> None:
         "GATEWAY_PORT": "eighty",
         "GATEWAY_CACHE_HOTS": "typo",
         "GATEWAY_API_KEYS": '{"ci": "short-secret"}',
-        "GATEWAY_DRAIN_SECONDS": "111",
+        "GATEWAY_DRAIN_SECONDS": "3601",
     }
     del environ["GATEWAY_REGION"]
     with pytest.raises(SettingsError) as caught:
@@ -88,6 +90,59 @@ def test_secrets_are_not_shown() -> None:
     assert "password-of" not in shown
     assert "hashing-secret" not in shown
     assert secret_fields() == {"api_keys", "cache_password", "database_password", "key_hashing_secret"}
+
+
+@pytest.fixture
+def secret_files(tmp_path: Path) -> dict[str, str]:
+    """An environment whose secrets are in files, in a folder as Kubernetes' drivers mount it."""
+    environ = {**ENVIRON, "GATEWAY_SECRETS_DIRECTORY": str(tmp_path)}
+    contents = tmp_path / "..2026_11_21"
+    contents.mkdir()
+    for field in secret_fields():
+        (contents / variable(field)).write_text(environ.pop(variable(field)))
+        (tmp_path / variable(field)).symlink_to(contents / variable(field))
+    (tmp_path / "arn:aws:secretsmanager:us-east-1:111111111111:secret_whole-AbCdEf").write_text("{}")
+    return environ
+
+
+def test_secrets_may_be_files(secret_files: dict[str, str]) -> None:
+    from_files, from_variables = load_settings(secret_files), load_settings(ENVIRON)
+    assert from_files.secrets_directory == secret_files["GATEWAY_SECRETS_DIRECTORY"]
+    assert from_files.model_copy(update={"secrets_directory": None}) == from_variables
+
+
+def test_a_secret_in_a_file_is_taken_to_the_byte(secret_files: dict[str, str], tmp_path: Path) -> None:
+    secret = " hashing-secret-0123456789-0123456789\r\n"
+    (tmp_path / "GATEWAY_KEY_HASHING_SECRET").write_bytes(secret.encode())
+    assert load_settings(secret_files).key_hashing_secret.get_secret_value() == secret
+
+
+def test_a_secret_is_given_one_way(secret_files: dict[str, str]) -> None:
+    both = secret_files | {"GATEWAY_CACHE_PASSWORD": "another-password"}
+    with pytest.raises(SettingsError, match=r"^GATEWAY_CACHE_PASSWORD: given both.*one of them$") as caught:
+        load_settings(both)
+    assert "password-of" not in str(caught.value)
+    assert "another-password" not in str(caught.value)
+
+
+def test_what_is_wrong_with_secret_files_is_said(secret_files: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "GATEWAY_API_KEY").write_text("typo")
+    (tmp_path / "GATEWAY_PORT").write_text("8081")
+    (tmp_path / "GATEWAY_CACHE_PASSWORD").write_bytes(b"latin-\xe9")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(secret_files)
+    assert {line.partition(":")[0] for line in str(caught.value).splitlines()} == {
+        "GATEWAY_API_KEY",
+        "GATEWAY_PORT",
+        "GATEWAY_CACHE_PASSWORD",
+    }
+    assert "latin" not in str(caught.value)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_said(tmp_path: Path) -> None:
+    environ = {**ENVIRON, "GATEWAY_SECRETS_DIRECTORY": str(tmp_path / "missing")}
+    with pytest.raises(SettingsError, match=r"^GATEWAY_SECRETS_DIRECTORY: No such file or directory; "):
+        load_settings(environ)
 
 
 def test_a_variable_that_does_not_exist_is_no_variable() -> None:

@@ -9,7 +9,7 @@ import ministack.app
 from ministack.services.cloudformation import provisioners
 
 from local.emulator.existing import add_hosted_zone
-from local.emulator.repairs import repair
+from local.emulator.repairs import point_clusters_to, repair
 from local.emulator.stand_ins import Records, register
 
 
@@ -22,8 +22,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
     parser.add_argument("--records", type=Path, required=True, help="file that shows what the stand-ins hold")
     parser.add_argument("--hosted-zone", nargs=2, required=True, metavar=("ID", "NAME"))
+    parser.add_argument(
+        "--kubernetes",
+        nargs=2,
+        metavar=("ENDPOINT", "CERTIFICATE"),
+        help="the API that clusters of EKS have, and the file of its authority's certificate",
+    )
     arguments = parser.parse_args()
     repair(provisioners)
+    if arguments.kubernetes:
+        endpoint, certificate = arguments.kubernetes
+        point_clusters_to(endpoint, Path(certificate).read_text())
     register(provisioners._RESOURCE_HANDLERS, Records(arguments.records))
     add_hosted_zone(*arguments.hosted_zone)
     signal.signal(signal.SIGUSR1, _enforce_iam)

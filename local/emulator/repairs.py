@@ -3,6 +3,8 @@
 Each repair wraps one native function; remove it when MiniStack answers as AWS does.
 """
 
+import base64
+import json
 import string
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import json_response, new_uuid
-from ministack.services import ecs, elasticache
+from ministack.services import ecs, eks, elasticache
 
 Properties = dict[str, Any]
 Result = tuple[str, dict[str, Any]]
@@ -30,7 +32,7 @@ def repair(provisioners: ModuleType) -> None:
     _answer_task_secrets(provisioners)
     _answer_access_strings()
     _take_reports_of_ended_tasks()
-    _let_root_act_for_ecs()
+    _let_root_act_for_ecs_and_eks()
 
 
 def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
@@ -147,16 +149,33 @@ def _take_reports_of_ended_tasks() -> None:
     ecs._ACTION_MAP["SubmitTaskStateChange"] = submit
 
 
-def _let_root_act_for_ecs() -> None:
-    """No service assumes roles here: the account's root does, and shows for whom as ECS would."""
+def _let_root_act_for_ecs_and_eks() -> None:
+    """No service assumes roles here: the account's root does, and shows for whom as ECS or EKS would."""
     evaluate: Callable[[Any, str, Any], bool] = iam_evaluator.evaluate_trust_policy
 
-    def evaluate_for_ecs(trust: Any, caller_arn: str, context: Any = None) -> bool:
+    def evaluate_for_service(trust: Any, caller_arn: str, context: Any = None) -> bool:
         if context is not None and context.principal_type == "Root":
             account = context.principal_account
             source = f"arn:aws:ecs:{context.region}:{account}:task/cluster/0123456789abcdef"
+            if "pods.eks.amazonaws.com" in json.dumps(trust):
+                source = next(cluster["arn"] for cluster in eks._clusters.values())
             shown = {"aws:sourceaccount": account, "aws:sourcearn": source}
             context = replace(context, service_context={**context.service_context, **shown})
         return evaluate(trust, caller_arn, context)
 
-    iam_evaluator.evaluate_trust_policy = evaluate_for_ecs
+    iam_evaluator.evaluate_trust_policy = evaluate_for_service
+
+
+def point_clusters_to(endpoint: str, authority: str) -> None:
+    """Have every cluster of EKS answer as the one whose API is there; its authority's certificate is PEM."""
+    create: Callable[..., Any] = eks._create_cluster
+
+    def create_there(body: Properties, creator_arn: str | None = None) -> Any:
+        response = create(body, creator_arn)
+        cluster = eks._clusters.get(body.get("name", ""))
+        if cluster is not None:
+            data = base64.b64encode(authority.encode()).decode()
+            cluster.update(endpoint=endpoint, certificateAuthority={"data": data}, status="ACTIVE")
+        return response
+
+    eks._create_cluster = create_there

@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+from local.kubernetes.server import ApiServer
 from local.options import ROOT, Options
 from local.processes import Child, Children, basic_environment, wait_until
 from local.ready import get
@@ -15,12 +16,24 @@ def records_path(options: Options) -> Path:
     return options.state / "emulator" / "stand-ins.json"
 
 
-def start_emulator(children: Children, options: Options, environment: Environment) -> Child:
-    """Start the emulator as the environment's account, and wait until it answers."""
+def start_emulator(
+    children: Children,
+    options: Options,
+    environment: Environment,
+    kubernetes: ApiServer | None = None,
+) -> Child:
+    """Start the emulator as the environment's account, and wait until it answers.
+
+    kubernetes: the API that its clusters of EKS have.
+    """
     zone = (environment.edge.hosted_zone_id, environment.edge.hosted_zone_name)
     command = [sys.executable, "-m", "local.emulator"]
     command += ["--records", str(records_path(options)), "--hosted-zone", *zone]
     records_path(options).parent.mkdir(exist_ok=True)
+    if kubernetes is not None:
+        certificate = options.state / "emulator" / "kubernetes.pem"
+        certificate.write_text(kubernetes.authority)
+        command += ["--kubernetes", kubernetes.endpoint, str(certificate)]
     child = children.start("emulator", command, _variables(options, environment))
     wait_until(child, lambda: get(f"{options.url('emulator')}/_ministack/health") is not None, 30)
     return child

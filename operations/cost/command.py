@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NOT_INCLUDED = (
     "not included: models, tax, support plans, free tiers, committed use, traffic between zones, Container "
-    "Insights, AWS Config, Security Hub and stored logs"
+    "Insights, AWS Config, Security Hub, stored logs, and the nodes of a Kubernetes cluster that was there"
 )
 _DEFAULTS = Traffic()
 
@@ -147,12 +147,22 @@ def _assumptions(found: list[Estimate], prices: Prices, traffic: Traffic) -> Sho
     unpriced = sorted({each for estimate in found for each in estimate.unpriced})
     return together(
         note(
-            f"list prices of {prices.region}, {prices.as_of}; assumed: the least number of tasks, "
+            f"list prices of {prices.region}, {prices.as_of}; assumed: the least number of tasks or pods, "
             f"{traffic.requests:,} requests of {traffic.request_kb:g} kB, "
             f"answers of {traffic.answer_kb:g} kB, "
             f"{traffic.log_kb:g} kB of logs for each, {traffic.people} people, "
             f"{traffic.nat_gb:g} GB through NAT, {traffic.backup_gb:g} GB of backups"
         ),
+        _of_kubernetes(found, traffic),
         note(_NOT_INCLUDED),
         note(f"nobody has judged what these cost: {', '.join(unpriced)}") if unpriced else None,
     )
+
+
+def _of_kubernetes(found: list[Estimate], traffic: Traffic) -> Shown | None:
+    from operations.cost.nodes import ASSUMPTION
+    from operations.output import note
+
+    if not any(line.item == "eks_cluster_hour" for estimate in found for line in estimate.lines):
+        return None
+    return note(f"on Kubernetes: {ASSUMPTION}, {traffic.cluster_log_gb:g} GB of the cluster's own logs")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from operations.assembly import Stack
+from operations.cost.nodes import pod_uses
 from operations.cost.prices import Prices
 from operations.cost.quantities import Surroundings, is_known, uses
 from operations.cost.traffic import Traffic
@@ -43,25 +45,31 @@ class Estimate:
         return dict(sorted(stacks.items(), key=lambda each: -each[1]))
 
 
-def estimate(stacks: Mapping[str, Stack], prices: Prices, traffic: Traffic) -> Estimate:
-    """Price all resources of an environment's stacks. Raises WrongUsageError for a node without a price."""
-    found = [line for stack in stacks.values() for line in _lines(stack, prices, traffic)]
+def estimate(
+    stacks: Mapping[str, Stack], prices: Prices, traffic: Traffic, *, today: date | None = None
+) -> Estimate:
+    """Price all resources of an environment's stacks. Raises WrongUsageError for a node without a price.
+
+    today: in UTC, for what costs more from a day on.
+    """
+    day = today or datetime.now(UTC).date()
+    found = [line for stack in stacks.values() for line in _lines(stack, prices, traffic, day)]
     return Estimate(
         lines=tuple(sorted(found, key=lambda line: (-line.usd, line.stack, line.item))),
         unpriced=tuple(sorted(_unknown_types(stacks.values()))),
     )
 
 
-def _lines(stack: Stack, prices: Prices, traffic: Traffic) -> Iterable[Line]:
-    around = Surroundings(stack=stack, prices=prices, traffic=traffic)
+def _lines(stack: Stack, prices: Prices, traffic: Traffic, today: date) -> Iterable[Line]:
+    around = Surroundings(stack=stack, prices=prices, traffic=traffic, today=today)
+    of_resources = (use for resource in stack.resources.values() for use in uses(resource, around))
     amounts: dict[tuple[str, float, str], float] = {}
-    for resource in stack.resources.values():
-        for use in uses(resource, around):
-            priced = prices.items.get(use.item)
-            unit = "hour" if priced is None else priced.unit
-            usd = use.usd if use.usd is not None else prices.items[use.item].usd
-            key = (use.item, usd, unit)
-            amounts[key] = amounts.get(key, 0.0) + use.amount
+    for use in (*of_resources, *pod_uses(stack, prices, traffic)):
+        priced = prices.items.get(use.item)
+        unit = "hour" if priced is None else priced.unit
+        usd = use.usd if use.usd is not None else prices.items[use.item].usd
+        key = (use.item, usd, unit)
+        amounts[key] = amounts.get(key, 0.0) + use.amount
     for (item, usd, unit), amount in amounts.items():
         yield Line(stack=stack.name, item=item, amount=amount, unit=unit, usd=amount * usd)
 

@@ -22,8 +22,20 @@ class Item:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Instance:
+    """An instance that Kubernetes may run pods on, and its price on demand by the hour."""
+
+    usd: float
+    vcpus: int
+    gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prices:
-    """The table: `items` by name, database and cache nodes by type and hour."""
+    """The table: `items` by name, database and cache nodes by type and hour.
+
+    instances: by architecture and type. auto_mode_share: what EKS Auto Mode adds to the price of one.
+    """
 
     as_of: str
     region: str
@@ -32,6 +44,8 @@ class Prices:
     database_hour: Mapping[str, float]
     cache_node_hour: Mapping[str, float]
     fargate_spot_share: float
+    instances: Mapping[str, Mapping[str, Instance]]
+    auto_mode_share: float
 
     def node_hour(self, table: str, node_type: str) -> float:
         """The price of a node's hour; raises WrongUsageError for a type that the table does not hold."""
@@ -50,4 +64,8 @@ def read_prices(path: Path = TABLE) -> Prices:
 
     table: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     items = {name: Item(**item) for name, item in table.pop("items").items()}
-    return Prices(items=items, **table)
+    instances = {
+        architecture: {name: Instance(**instance) for name, instance in types.items()}
+        for architecture, types in table.pop("instances").items()
+    }
+    return Prices(items=items, instances=instances, **table)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from gatehouse.kubernetes.versions import days_of_support
 from operations.assembly import Resource, Stack
 from operations.cost.prices import Prices
 from operations.cost.traffic import Traffic
@@ -27,6 +29,7 @@ class Surroundings:
     stack: Stack
     prices: Prices
     traffic: Traffic
+    today: date
 
     @property
     def hours(self) -> int:
@@ -112,6 +115,13 @@ def _service(properties: Mapping[str, Any], around: Surroundings) -> Iterator[Us
     yield Use(item="logs_gb", amount=around.traffic.requests * around.traffic.log_kb / 1e6)
 
 
+def _cluster(properties: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
+    yield Use(item="eks_cluster_hour", amount=around.hours)
+    if days_of_support(properties["Version"], around.today) <= 0:
+        yield Use(item="eks_extended_support_hour", amount=around.hours)
+    yield Use(item="logs_gb", amount=around.traffic.cluster_log_gb)
+
+
 def _share_paid(service: Mapping[str, Any], prices: Prices) -> float:
     providers = service.get("CapacityProviderStrategy", ())
     weights: dict[str, int] = {each["CapacityProvider"]: each.get("Weight", 0) for each in providers}
@@ -156,6 +166,7 @@ _RULES: Mapping[str, Rule] = {
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::ECR::Repository": _images,
     "AWS::ECS::Service": _service,
+    "AWS::EKS::Cluster": _cluster,
     "AWS::ElastiCache::ReplicationGroup": _cache,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,
     "AWS::KMS::Key": _one("kms_key"),
@@ -183,6 +194,7 @@ FREE = (
     "AWS::EC2::VPC",
     "AWS::ECR::",
     "AWS::ECS::",
+    "AWS::EKS::",
     "AWS::ElastiCache::",
     "AWS::ElasticLoadBalancingV2::",
     "AWS::Events::",

@@ -8,6 +8,7 @@ class Traffic:
     """A month's use; sizes are of a request's and an answer's body together with its headers.
 
     log_kb: what the gateway, the firewall and the flow logs write for a request together.
+    cluster_log_gb: what a Kubernetes cluster's control plane and add-ons write.
     """
 
     requests: int = 1_000_000
@@ -18,6 +19,7 @@ class Traffic:
     image_gb: float = 1.0
     nat_gb: float = 20.0
     backup_gb: float = 50.0
+    cluster_log_gb: float = 30.0
 
     @property
     def in_gb(self) -> float:

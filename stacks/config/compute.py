@@ -1,6 +1,6 @@
 """The section `compute`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
 
@@ -32,10 +32,19 @@ SecurityGroupId = Annotated[
 OidcProvider = Annotated[
     str,
     pattern(
-        r"^oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/id/[0-9A-F]{32}$",
+        r"^oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/id/[0-9A-Z]{32}$",
         "the cluster's OpenID Connect provider without https://",
         "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE",
     ),
+]
+
+
+# Of add-ons, whose pods are not restricted as the gateway's are.
+_NAMESPACES_OF_OTHERS = ("amazon-cloudwatch", "aws-secrets-manager", "default")
+# EKS takes no address that the internet does not route (RFC 1918, 6598 and 3927).
+_NOT_PUBLIC = [
+    IPv4Network(block)
+    for block in ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 ]
 
 
@@ -87,6 +96,7 @@ class Compute(Section):
     public_endpoint_cidrs: Annotated[
         tuple[IPv4Network, ...],
         Field(
+            max_length=40,
             examples=[["198.51.100.0/24"]],
             description="From where the cluster's API is reached beside its VPC; none keeps it private.",
         ),
@@ -100,7 +110,7 @@ class Compute(Section):
         bool,
         Field(
             description="Apply the manifests at each deployment; false leaves that to GitOps, which "
-            "takes them from `gatehouse manifests`."
+            "takes them from `gatehouse manifests`. On the change from true to false: docs/kubernetes.md."
         ),
     ] = True
     existing: Annotated[
@@ -113,7 +123,9 @@ class Compute(Section):
         return self
 
     def _breaches(self) -> Iterator[Breach]:
-        given = sorted(self.model_fields_set - {"platform"})
+        given = [
+            name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default
+        ]
         if self.platform == "ecs":
             for field in given:
                 allowed = "left out, as platform is ecs"
@@ -124,10 +136,29 @@ class Compute(Section):
                 if field in given:
                     allowed = "left out beside existing, whose cluster has its own"
                     yield Breach((field,), getattr(self, field), allowed, "remove it")
-        if self.namespace == "default" or self.namespace.startswith("kube-"):
+        elif not self.apply and not self.administrator_role_arns:
+            allowed = "at least one, as apply is false: nobody else could apply the manifests"
+            yield Breach(
+                ("administrator_role_arns",), "empty", allowed, "name a role, or write true in apply"
+            )
+        if self.namespace in _NAMESPACES_OF_OTHERS or self.namespace.startswith("kube-"):
             allowed = "a namespace of the gateway's own, whose policies hold for all in it"
             yield Breach(("namespace",), self.namespace, allowed, "write gatehouse, or another name")
-        for index, cidr in enumerate(self.public_endpoint_cidrs):
-            if cidr.prefixlen == 0:
-                allowed = "a network, not all of them: whoever reaches the API can try to sign in"
-                yield Breach(("public_endpoint_cidrs", index), str(cidr), allowed, "name your own networks")
+        yield from _not_a_public_network(self.public_endpoint_cidrs)
+        for index, role_arn in enumerate(self.administrator_role_arns):
+            if role_arn in self.administrator_role_arns[:index]:
+                path = ("administrator_role_arns", index)
+                yield Breach(path, role_arn, "each role once", "remove it, or name another role")
+
+
+def _not_a_public_network(cidrs: Sequence[IPv4Network]) -> Iterator[Breach]:
+    for index, cidr in enumerate(cidrs):
+        path = ("public_endpoint_cidrs", index)
+        if cidr.prefixlen == 0:
+            allowed = "a network, not all of them: whoever reaches the API can try to sign in"
+            yield Breach(path, str(cidr), allowed, "name your own networks")
+        elif any(cidr.overlaps(block) for block in _NOT_PUBLIC):
+            allowed = "public addresses: private ones reach the API inside the VPC alone"
+            yield Breach(path, str(cidr), allowed, "name the addresses that your networks have outside")
+        elif cidr in cidrs[:index]:
+            yield Breach(path, str(cidr), "each network once", "remove it, or name another network")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from gatehouse import names
 from gateway.catalog.names import Region
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.alarms import Alarms
@@ -22,6 +23,9 @@ from stacks.config.network import Network
 from stacks.config.requirements import unmet
 from stacks.config.section import AccountId
 from stacks.config.service import Service
+
+# WebAuthnRelyingPartyID of AWS::Cognito::UserPool; Cognito's API would take 127.
+_LONGEST_PASSKEY_HOST = 63
 
 EnvironmentName = Annotated[
     str,
@@ -80,19 +84,18 @@ class Environment(BaseModel):
             breaches += unmet(info.data["name"], info.field_name, value)
         if "region" in info.data and isinstance(value, Network):
             breaches += _zones_elsewhere(value, info.data["region"])
-        if "network" in info.data and isinstance(value, Service):
-            breaches += _tasks_without_addresses(value, info.data["network"])
         if "compute" in info.data and isinstance(value, Service):
             breaches += _not_on_eks(value, info.data["compute"])
+            if "network" in info.data:
+                breaches += _without_addresses(value, info.data["network"], info.data["compute"])
         if "network" in info.data and isinstance(value, Compute):
             breaches += _cluster_elsewhere(value, info.data["network"])
         if "network" in info.data and info.data["network"].nat == "none" and "region" in info.data:
             breaches += out_of_reach(value, info.data["region"])
         if isinstance(value, Edge):
             breaches += _edge_does_not_fit(value, info.data)
-        if "edge" in info.data and isinstance(value, Identity):
-            breaches += _names_outside_the_zone(value, info.data["edge"].hosted_zone_name)
-            breaches += _tokens_of_others(value, info.data["edge"])
+        if isinstance(value, Identity):
+            breaches += _identity_does_not_fit(value, info.data)
         if isinstance(value, Image):
             breaches += _image_does_not_fit(value, info.data)
         refuse(breaches)
@@ -107,10 +110,11 @@ def _zones_elsewhere(network: Network, region: str) -> Iterator[Breach]:
             yield Breach(("availability_zones", index), zone, allowed, fix)
 
 
-def _tasks_without_addresses(service: Service, network: Network) -> Iterator[Breach]:
-    if network.task_capacity is not None and service.maximum_tasks > network.task_capacity:
-        allowed = f"at most {network.task_capacity}, for which network.cidr has addresses"
-        fix = f"write {network.task_capacity} or give network.cidr a shorter prefix"
+def _without_addresses(service: Service, network: Network, compute: Compute) -> Iterator[Breach]:
+    capacity = network.task_capacity if compute.platform == "ecs" else network.pod_capacity
+    if capacity is not None and service.maximum_tasks > capacity:
+        allowed = f"at most {capacity}, for which network.cidr has addresses"
+        fix = f"{f'write {capacity} or ' if capacity else ''}give network.cidr a shorter prefix"
         yield Breach(("maximum_tasks",), service.maximum_tasks, allowed, fix)
 
 
@@ -187,6 +191,24 @@ def _tokens_of_others(identity: Identity, edge: Edge) -> Iterator[Breach]:
         given = tuple(issuer.issuer for issuer in identity.issuers)
         allowed = "none with edge.verify_tokens, which knows the keys of the user pool alone"
         yield Breach(("issuers",), given, allowed, "remove them, or write false in edge.verify_tokens")
+
+
+def _identity_does_not_fit(identity: Identity, environment: Mapping[str, Any]) -> Iterator[Breach]:
+    if "edge" in environment:
+        yield from _names_outside_the_zone(identity, environment["edge"].hosted_zone_name)
+        yield from _tokens_of_others(identity, environment["edge"])
+    if environment.keys() >= {"name", "account", "region"}:
+        yield from _too_long_for_passkeys(identity, environment)
+
+
+def _too_long_for_passkeys(identity: Identity, environment: Mapping[str, Any]) -> Iterator[Breach]:
+    own = identity.domain
+    cognitos = names.sign_in_host(environment["name"], environment["account"], environment["region"])
+    host = own.domain_name if own is not None else cognitos
+    if len(host) > _LONGEST_PASSKEY_HOST:
+        path = ("domain", "domain_name") if own is not None else ("domain",)
+        allowed = f"a name of at most {_LONGEST_PASSKEY_HOST} characters, to which Cognito binds passkeys"
+        yield Breach(path, host, allowed, "name a shorter one of your own in domain.domain_name")
 
 
 def _names_outside_the_zone(identity: Identity, zone: str) -> Iterator[Breach]:

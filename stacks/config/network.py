@@ -29,6 +29,12 @@ SUBNET_PREFIX_BITS = 4
 # Of each service subnet AWS keeps five addresses and an internal load balancer wants eight; the rest of these
 # are for the VPC's interface endpoints.
 ADDRESSES_NOT_FOR_TASKS = 26
+# On EKS more endpoints, 16 for the cluster's control plane, and some for the nodes of its add-ons.
+ADDRESSES_NOT_FOR_PODS = 54
+# Of a pod with a node to itself: its own, the node's, and those of four pods that run on every node.
+ADDRESSES_OF_A_POD = 6
+# Of a rollout, and of nodes that are replaced meanwhile.
+PODS_BESIDE = 1.35
 
 
 class ExistingVpc(Section):
@@ -99,6 +105,15 @@ class Network(Section):
             return None
         addresses = (1 << (32 - self.cidr.prefixlen - SUBNET_PREFIX_BITS)) - ADDRESSES_NOT_FOR_TASKS
         return len(self.availability_zones) * addresses // 2
+
+    @property
+    def pod_capacity(self) -> int | None:
+        """The same of pods on EKS, each of which may need a node."""
+        if self.existing is not None:
+            return None
+        addresses = (1 << (32 - self.cidr.prefixlen - SUBNET_PREFIX_BITS)) - ADDRESSES_NOT_FOR_PODS
+        pods = len(self.availability_zones) * addresses / (ADDRESSES_OF_A_POD * PODS_BESIDE)
+        return max(0, int(pods))
 
     def _breaches(self) -> Iterator[Breach]:
         for index, zone in enumerate(self.availability_zones):

@@ -46,6 +46,12 @@ OIDC = "type: oidc, name: Corporate, issuer: https://login.example.com, client_i
             "identity.providers[0].metadata_url is null; allowed: either metadata_url or metadata_xml",
         ),
         (
+            "  domain:\n    domain_name: sign-in-of-a-company-with-quite-a-name.dev.gatehouse.example.com\n"
+            "    certificate_arn: "
+            "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-0000-0000-000000000000\n",
+            "allowed: a name of at most 63 characters, to which Cognito binds passkeys",
+        ),
+        (
             "  mail:\n    from_address: no-reply@elsewhere.example\n",
             "identity.mail.from_address is no-reply@elsewhere.example; allowed: in dev.gatehouse.example.com",
         ),
@@ -86,3 +92,10 @@ def test_what_is_left_out_is_the_strictest() -> None:
     assert (identity.plan, identity.mfa, identity.self_sign_up) == ("plus", "required", False)
     assert not identity.providers
     assert not identity.allowed_domains
+
+
+def test_cognito_s_own_name_may_be_too_long_for_passkeys(problems_after: ProblemsAfter) -> None:
+    edits = [(zone, zone.replace("us-east-1", "ap-southeast-2")) for zone in ("us-east-1a", "us-east-1b")]
+    (line,) = problems_after("dev", ("region: us-east-1", "region: ap-southeast-2"), *edits)
+    assert "identity.domain is gatehouse-dev-111111111111.auth.ap-southeast-2." in line
+    assert "fix: name a shorter one of your own in domain.domain_name" in line

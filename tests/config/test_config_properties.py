@@ -45,6 +45,7 @@ OIDC_PROVIDER = {
     "name_claim": "name",
 }
 
+SIGN_IN_CERTIFICATE = "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-0000-0000-000000000000"
 sizes = st.sampled_from([(256, 512), (512, 1024), (512, 4096), (1024, 8192), (2048, 5120), (4096, 30720)])
 regions = st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1"])
 domains = st.from_regex(r"[a-z][a-z0-9]{0,10}\.example\.(com|org)", fullmatch=True)
@@ -131,7 +132,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "allowed_domains": ["example.com"],
             "self_sign_up": draw(st.booleans()),
             "providers": draw(st.sampled_from([[], [OIDC_PROVIDER]])),
-            "domain": None,
+            # In regions with long names Cognito's own would be too long for passkeys.
+            "domain": {"domain_name": f"sign-in.{zone}", "certificate_arn": SIGN_IN_CERTIFICATE},
             "mail": draw(
                 st.sampled_from([None, {"from_address": f"a@{zone}", "from_name": "A", "reply_to": None}])
             ),

@@ -1,9 +1,6 @@
 """The function that configures Bedrock's log of invocations: what it writes, and what it leaves alone."""
 
-import io
-import json
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -11,21 +8,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gatehouse.functions.invocation_logging import index
+from gatehouse.functions.patience import RETRY_SECONDS
+from tests.constructs.custom_resources import Answer, CustomResource, custom_resource
 
 OWN = {"LogGroupName": "own", "RoleArn": "arn:aws:iam::111111111111:role/writer", "Content": "false"}
 FOREIGN = {"cloudWatchConfig": {"logGroupName": "theirs", "roleArn": "arn:aws:iam::111111111111:role/theirs"}}
 KINDS = ("text", "image", "embedding", "video", "audio")
 
-
-def _event(request_type: str = "Create", **properties: str) -> dict[str, Any]:
-    return {
-        "RequestType": request_type,
-        "RequestId": "11111111-2222-3333-4444-555555555555",
-        "ResponseURL": "https://cloudformation.example.com/answer",
-        "StackId": "arn:aws:cloudformation:us-east-1:111111111111:stack/models/1",
-        "LogicalResourceId": "Logging",
-        "ResourceProperties": {**OWN, **properties},
-    }
+Answered = Callable[..., Answer]
 
 
 def _refused(code: str) -> ClientError:
@@ -53,63 +43,21 @@ class Bedrock:
         self.existing = None
 
 
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class CloudFormation:
-    def __init__(self, status: str) -> None:
-        self.status = status
-
-    def describe_stacks(self, **asked: Any) -> Any:
-        assert asked == {"StackName": _event()["StackId"]}
-        return {"Stacks": [{"StackStatus": self.status}]}
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(index, "monotonic", clock.monotonic)
-    monkeypatch.setattr(index, "sleep", clock.sleep)
-    return clock
+@pytest.fixture
+def resource(monkeypatch: pytest.MonkeyPatch) -> Iterator[CustomResource]:
+    with custom_resource(index, OWN, monkeypatch) as resource:
+        yield resource
 
 
 @pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
-    """Runs the function for an event; gives the status and the reason that CloudFormation is told."""
+def answered(resource: CustomResource) -> Answered:
+    """Makes a request, with this Bedrock in the account and region."""
 
-    def answered(bedrock: Any, event: dict[str, Any], status: str = "UPDATE_IN_PROGRESS") -> tuple[str, str]:
-        received: list[dict[str, Any]] = []
-
-        def urlopen(request: urllib.request.Request, timeout: float) -> io.BytesIO:
-            assert request.get_method() == "PUT"
-            assert isinstance(request.data, bytes)
-            received.append(json.loads(request.data))
-            return io.BytesIO()
-
-        clients = {"bedrock": bedrock, "cloudformation": CloudFormation(status)}
-        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-        monkeypatch.setattr(boto3, "client", lambda service: clients[service])
-        index.on_event(event, None)
-        (answer,) = received
-        for name in ("StackId", "RequestId", "LogicalResourceId"):
-            assert answer[name] == event[name]
-        assert answer["PhysicalResourceId"] == "Logging"
-        return answer["Status"], answer["Reason"]
+    def answered(bedrock: Any, request_type: str = "Create", **more: Any) -> Answer:
+        resource.clients["bedrock"] = bedrock
+        return resource.request(request_type, **more)
 
     return answered
-
-
-Answered = Callable[..., tuple[str, str]]
 
 
 @pytest.mark.parametrize(("content", "delivered"), [("false", False), ("true", True)])
@@ -117,7 +65,7 @@ def test_content_is_delivered_only_where_that_is_asked_for(
     answered: Answered, content: str, delivered: bool
 ) -> None:
     bedrock = Bedrock()
-    assert answered(bedrock, _event(Content=content))[0] == "SUCCESS"
+    assert answered(bedrock, ResourceProperties=OWN | {"Content": content}).status == "SUCCESS"
     assert bedrock.existing == {
         "cloudWatchConfig": {"logGroupName": "own", "roleArn": OWN["RoleArn"]},
         **{f"{kind}DataDeliveryEnabled": delivered for kind in KINDS},
@@ -140,45 +88,49 @@ def test_somebody_else_s_configuration_is_never_overwritten(
     answered: Answered, request_type: str, existing: dict[str, Any]
 ) -> None:
     bedrock = Bedrock(existing)
-    status, reason = answered(bedrock, _event(request_type))
+    status, reason = answered(bedrock, request_type)
     assert status == "FAILED"
     assert "already, to theirs. Name the account in model_access.logged_elsewhere" in reason
     assert bedrock.existing == existing
 
 
-def test_somebody_else_s_configuration_does_not_get_a_rollback_stuck(answered: Answered) -> None:
+def test_somebody_else_s_configuration_does_not_get_a_rollback_stuck(
+    answered: Answered, resource: CustomResource
+) -> None:
     bedrock = Bedrock(FOREIGN)
-    assert answered(bedrock, _event("Update"), "UPDATE_ROLLBACK_IN_PROGRESS")[0] == "SUCCESS"
+    resource.stack_status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    assert answered(bedrock, "Update").status == "SUCCESS"
     assert bedrock.existing == FOREIGN
 
 
 def test_a_configuration_that_delivers_nowhere_is_none(answered: Answered) -> None:
     bedrock = Bedrock({"textDataDeliveryEnabled": True})
-    assert answered(bedrock, _event())[0] == "SUCCESS"
+    assert answered(bedrock).status == "SUCCESS"
 
 
 def test_the_own_configuration_is_changed(answered: Answered) -> None:
     """Also when the log group is another one from now on."""
     bedrock = Bedrock({"cloudWatchConfig": {"logGroupName": "own", "roleArn": "r"}})
-    event = _event("Update", LogGroupName="new") | {"OldResourceProperties": OWN}
-    assert answered(bedrock, event)[0] == "SUCCESS"
+    changed = OWN | {"LogGroupName": "new"}
+    answer = answered(bedrock, "Update", ResourceProperties=changed, OldResourceProperties=OWN)
+    assert answer.status == "SUCCESS"
     assert bedrock.existing is not None
     assert bedrock.existing["cloudWatchConfig"]["logGroupName"] == "new"
 
 
 def test_the_own_configuration_is_removed_and_no_other(answered: Answered) -> None:
     own = Bedrock({"cloudWatchConfig": {"logGroupName": "own", "roleArn": "r"}})
-    assert answered(own, _event("Delete"))[0] == "SUCCESS"
+    assert answered(own, "Delete").status == "SUCCESS"
     assert own.existing is None
     foreign = Bedrock(FOREIGN)
-    assert answered(foreign, _event("Delete"))[0] == "SUCCESS"
+    assert answered(foreign, "Delete").status == "SUCCESS"
     assert foreign.existing == FOREIGN
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ThrottlingException"])
 def test_a_new_role_is_given_time_to_work(answered: Answered, code: str) -> None:
     bedrock = Bedrock(None, code, code, code)
-    assert answered(bedrock, _event())[0] == "SUCCESS"
+    assert answered(bedrock).status == "SUCCESS"
     assert bedrock.existing is not None
 
 
@@ -193,16 +145,16 @@ def test_the_function_s_own_permission_to_look_is_given_time_to_work(answered: A
             return super().get_model_invocation_logging_configuration()
 
     bedrock = Opening(FOREIGN)
-    status, reason = answered(bedrock, _event())
+    status, reason = answered(bedrock)
     assert (status, "log model invocations already" in reason) == ("FAILED", True)
     assert bedrock.looks == 3
 
 
-def test_a_role_that_never_works_is_told_in_time(answered: Answered, clock: Clock) -> None:
-    began = clock.now
-    status, reason = answered(Bedrock(None, *100 * ["ValidationException"]), _event())
+def test_a_role_that_never_works_is_told_in_time(answered: Answered, resource: CustomResource) -> None:
+    began = resource.clock.now
+    status, reason = answered(Bedrock(None, *100 * ["ValidationException"]))
     assert (status, "ValidationException" in reason) == ("FAILED", True)
-    assert clock.now - began <= index.ROLE_SECONDS + index.RETRY_SECONDS
+    assert resource.clock.now - began <= index.ROLE_SECONDS + RETRY_SECONDS
 
 
 def test_a_removal_that_may_not_look_has_nothing_to_remove(answered: Answered) -> None:
@@ -212,9 +164,4 @@ def test_a_removal_that_may_not_look_has_nothing_to_remove(answered: Answered) -
         def get_model_invocation_logging_configuration(self) -> dict[str, Any]:
             raise _refused("AccessDeniedException")
 
-    assert answered(Closed(), _event("Delete"))[0] == "SUCCESS"
-
-
-def test_what_nobody_thought_of_is_answered_too(answered: Answered) -> None:
-    status, reason = answered(object(), _event())
-    assert (status, reason.partition(":")[0]) == ("FAILED", "AttributeError")
+    assert answered(Closed(), "Delete").status == "SUCCESS"

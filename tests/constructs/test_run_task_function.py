@@ -1,17 +1,14 @@
-"""The function behind CloudFormation's one-off tasks: it always answers, and says what happened."""
+"""The function behind CloudFormation's one-off tasks: when it runs one, and what it says of it."""
 
-import io
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from gatehouse.functions import cloudformation
 from gatehouse.functions.run_task import index
+from tests.constructs.custom_resources import LAMBDA_SECONDS, Clock, CustomResource, custom_resource
 
 TASK = "arn:aws:ecs:us-east-1:111111111111:task/cluster/0123456789abcdef"
 PROPERTIES = {
@@ -23,18 +20,6 @@ PROPERTIES = {
     "LogGroup": "group-of-the-migrations",
 }
 LOG = "its log: group group-of-the-migrations, stream migrations/migrations/0123456789abcdef"
-
-
-def _event(request_type: str = "Create", **more: str) -> dict[str, Any]:
-    return {
-        "RequestType": request_type,
-        "RequestId": "11111111-2222-3333-4444-555555555555",
-        "ResponseURL": "https://cloudformation.example.com/answer",
-        "StackId": "arn:aws:cloudformation:us-east-1:111111111111:stack/service/1",
-        "LogicalResourceId": "Migrated",
-        "ResourceProperties": PROPERTIES,
-        **more,
-    }
 
 
 def _task(exit_code: int | None = None, status: str = "STOPPED", **more: str) -> dict[str, Any]:
@@ -83,19 +68,6 @@ class Logs:
         return {"events": [{"message": line} for line in self.lines[-asked["limit"] :]]}
 
 
-class CloudFormation:
-    """A stack in one state; None: nobody may know which."""
-
-    def __init__(self, status: str | None) -> None:
-        self.status = status
-
-    def describe_stacks(self, **asked: Any) -> Any:
-        assert asked == {"StackName": _event()["StackId"]}
-        if self.status is None:
-            raise _refused("AccessDenied", "DescribeStacks")
-        return {"Stacks": [{"StackStatus": self.status}]}
-
-
 def _next(answers: list[Any]) -> Any:
     answer = answers.pop(0) if len(answers) > 1 else answers[0]
     if isinstance(answer, Exception):
@@ -103,63 +75,21 @@ def _next(answers: list[Any]) -> Any:
     return answer
 
 
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Context:
-    """What Lambda hands over."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 900_000
+@pytest.fixture
+def resource(monkeypatch: pytest.MonkeyPatch) -> Iterator[CustomResource]:
+    with custom_resource(index, PROPERTIES, monkeypatch) as resource:
+        resource.clients |= {"ecs": Ecs(), "logs": Logs()}
+        yield resource
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(index, "monotonic", clock.monotonic)
-    monkeypatch.setattr(index, "sleep", clock.sleep)
-    return clock
-
-
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What CloudFormation is told."""
-    received: list[dict[str, Any]] = []
-
-    def urlopen(request: urllib.request.Request, timeout: float) -> io.BytesIO:
-        assert request.get_method() == "PUT"
-        assert request.full_url == "https://cloudformation.example.com/answer"
-        assert isinstance(request.data, bytes)
-        received.append(json.loads(request.data))
-        return io.BytesIO()
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    return received
-
-
-@pytest.fixture
-def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts these in AWS's place."""
-
-    def offer(ecs: Ecs, logs: Logs | None = None, *, status: str | None = "UPDATE_IN_PROGRESS") -> None:
-        clients = {"ecs": ecs, "logs": logs or Logs(), "cloudformation": CloudFormation(status)}
-        monkeypatch.setattr(boto3, "client", lambda service: clients[service])
-
-    return offer
+def clock(resource: CustomResource) -> Clock:
+    return resource.clock
 
 
 def _run(ecs: Ecs, clock: Clock, seconds: float = 840, logs: Logs | None = None) -> None:
-    index.run(ecs, logs or Logs(), _event(), clock.now + seconds)
+    event = {"RequestId": "11111111-2222-3333-4444-555555555555", "ResourceProperties": PROPERTIES}
+    index.run(ecs, logs or Logs(), event, clock.now + seconds)
 
 
 def test_a_task_is_started_as_told_and_awaited(clock: Clock) -> None:
@@ -259,79 +189,33 @@ def test_a_task_that_takes_too_long_is_stopped(clock: Clock) -> None:
     assert clock.now - began <= 600 + index.POLL_SECONDS
 
 
-@pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
-def test_every_request_is_answered_under_one_name(
-    request_type: str, clock: Clock, answers: list[dict[str, Any]], offer: Callable[..., None]
+@pytest.mark.parametrize(("request_type", "starts"), [("Create", 1), ("Update", 1), ("Delete", 0)])
+def test_a_task_runs_when_the_resource_is_made_or_changed(
+    request_type: str, starts: int, resource: CustomResource
 ) -> None:
-    ecs = Ecs()
-    offer(ecs)
-    event = _event(request_type, **({} if request_type == "Create" else {"PhysicalResourceId": "Migrated"}))
-    index.on_event(event, Context())
-    (answer,) = answers
-    assert answer["Status"] == "SUCCESS"
-    assert answer["PhysicalResourceId"] == "Migrated"
-    for name in ("StackId", "RequestId", "LogicalResourceId"):
-        assert answer[name] == event[name]
-    assert len(ecs.started) == (0 if request_type == "Delete" else 1)
+    assert resource.request(request_type).status == "SUCCESS"
+    assert len(resource.clients["ecs"].started) == starts
 
 
 @pytest.mark.parametrize(
     ("status", "starts"), [("UPDATE_ROLLBACK_IN_PROGRESS", 0), ("UPDATE_IN_PROGRESS", 1), (None, 1)]
 )
 def test_nothing_runs_while_an_update_is_taken_back(
-    status: str | None, starts: int, clock: Clock, answers: list[dict[str, Any]], offer: Callable[..., None]
+    status: str | None, starts: int, resource: CustomResource
 ) -> None:
     """What made the update fail, such as a database that is away, would make its rollback fail too."""
-    ecs = Ecs()
-    offer(ecs, status=status)
-    index.on_event(_event("Update", PhysicalResourceId="Migrated"), Context())
-    assert [answer["Status"] for answer in answers] == ["SUCCESS"]
-    assert len(ecs.started) == starts
+    resource.stack_status = status
+    assert resource.request("Update").status == "SUCCESS"
+    assert len(resource.clients["ecs"].started) == starts
 
 
-def test_a_failure_is_answered_too(
-    clock: Clock, answers: list[dict[str, Any]], offer: Callable[..., None]
-) -> None:
-    offer(Ecs(tasks=[_task(1)]))
-    index.on_event(_event(), Context())
-    (answer,) = answers
-    assert answer["Status"] == "FAILED"
-    assert LOG in answer["Reason"]
+def test_a_failure_is_told_with_the_place_of_the_log(resource: CustomResource) -> None:
+    resource.clients["ecs"] = Ecs(tasks=[_task(1)])
+    assert resource.request() == ("FAILED", f"TaskError: exit code 1; {LOG}")
 
 
-def test_what_nobody_thought_of_is_answered_too(
-    clock: Clock, answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def client(service: str) -> Any:
-        raise KeyError("x" * 5000)
-
-    monkeypatch.setattr(boto3, "client", client)
-    index.on_event(_event("Update", PhysicalResourceId="Migrated"), Context())
-    (answer,) = answers
-    assert answer["Status"] == "FAILED"
-    assert answer["Reason"].startswith("KeyError: ")
-    assert len(json.dumps(answer)) < 4096
-
-
-def test_the_answer_comes_before_lambda_ends_the_function(
-    clock: Clock, answers: list[dict[str, Any]], offer: Callable[..., None]
-) -> None:
-    offer(Ecs(tasks=[_task(status="RUNNING")]))
+def test_the_answer_comes_before_lambda_ends_the_function(resource: CustomResource, clock: Clock) -> None:
+    resource.clients["ecs"] = Ecs(tasks=[_task(status="RUNNING")])
     began = clock.now
-    index.on_event(_event(), Context())
-    assert answers[0]["Status"] == "FAILED"
-    assert clock.now - began < 900 - index.RESERVED_SECONDS / 2
-
-
-def test_an_answer_that_is_lost_is_given_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-
-    def urlopen(request: urllib.request.Request, timeout: float) -> io.BytesIO:
-        tried.append(request)
-        if len(tried) < 3:
-            raise urllib.error.URLError("reset")
-        return io.BytesIO()
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    index.answer(_event(), "SUCCESS", "")
-    assert len(tried) == 3
+    assert resource.request().status == "FAILED"
+    assert clock.now - began < LAMBDA_SECONDS - cloudformation.RESERVED_SECONDS / 2

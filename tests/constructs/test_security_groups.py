@@ -44,6 +44,34 @@ def test_the_chain_is_the_only_way_in(properties: Properties) -> None:
     }
 
 
+def test_nodes_of_others_take_the_place_of_the_tasks(
+    stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
+) -> None:
+    SecurityGroups(
+        stack,
+        "Groups",
+        vpc=vpc,
+        has_ipv6=False,
+        load_balancer_asks_issuer=False,
+        allowed_cidrs=["192.0.2.0/24"],
+        service_port=8080,
+        database_port=5432,
+        cache_port=6379,
+        existing_service_group_id="sg-0123456789abcdef0",
+    )
+    rules = properties("AWS::EC2::SecurityGroupIngress")
+    (into_nodes,) = (rule for rule in rules if rule["GroupId"] == "sg-0123456789abcdef0")
+    assert (_group(into_nodes["SourceSecurityGroupId"]), into_nodes["FromPort"]) == ("LoadBalancer", 8080)
+    admitted = {
+        _group(rule["GroupId"]) for rule in rules if rule["SourceSecurityGroupId"] == "sg-0123456789abcdef0"
+    }
+    assert admitted == {"Database", "Cache", "Endpoints"}
+    # Where the nodes may connect to is not ours to say.
+    assert {_group(rule["GroupId"]) for rule in properties("AWS::EC2::SecurityGroupEgress")} == {
+        "LoadBalancer"
+    }
+
+
 @pytest.mark.usefixtures("groups")
 def test_callers_reach_the_load_balancer_from_allowed_addresses_alone(properties: Properties) -> None:
     inline = [

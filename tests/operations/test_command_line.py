@@ -39,7 +39,7 @@ def test_the_help_of_every_command_has_an_example_of_it(run: Run, name: str) -> 
 
 def test_commands_that_ask_no_gateway_want_none(run: Run) -> None:
     assert "--endpoint" in run("projects", "list", "--help").stdout
-    for command in ("accounts list", "provider-keys list", "stacks", "cost", "compliance"):
+    for command in ("accounts list", "provider-keys list", "stacks", "cost", "compliance", "manifests"):
         assert "--endpoint" not in run(*command.split(), "--help").stdout
 
 

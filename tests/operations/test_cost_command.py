@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from operations.errors import WrongUsageError
 from tests.operations.conftest import Run
 
 PRICES = read_prices()
-QUIET = Traffic(requests=0, people=0, image_gb=0, nat_gb=0, backup_gb=0)
+QUIET = Traffic(requests=0, people=0, image_gb=0, nat_gb=0, backup_gb=0, cluster_log_gb=0)
 HOURS = 730
 
 
@@ -70,6 +71,86 @@ def test_spot_is_cheaper_by_its_share() -> None:
     assert _service(CapacityProviderStrategy=strategy).usd == pytest.approx(share * _service().usd)
 
 
+def _on_kubernetes(
+    *, pods: int = 3, cpu: str = "1", memory: str = "2Gi", architecture: str = "arm64", pool: bool = True
+) -> Estimate:
+    requirements = [
+        {"key": "kubernetes.io/arch", "operator": "In", "values": [architecture]},
+        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a", "b", "c"]},
+    ]
+    spec = {
+        "containers": [{"resources": {"requests": {"cpu": cpu, "memory": memory}}}],
+        "initContainers": [
+            {"restartPolicy": "Always", "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}},
+            {"resources": {"requests": {"cpu": "64", "memory": "1024Gi"}}},
+        ],
+    }
+    node_pool = {"kind": "NodePool", "spec": {"template": {"spec": {"requirements": requirements}}}}
+    workload = [
+        {"kind": "Deployment", "spec": {"template": {"spec": spec}}},
+        {"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": pods}},
+    ]
+    manifests = {"prerequisites": [node_pool] if pool else [], "workload": workload}
+    stack = Stack("Service", (), {}, metadata={"gatehouse:manifests": json.dumps(manifests)})
+    return estimate({"Service": stack}, PRICES, QUIET)
+
+
+def _amounts(found: Estimate) -> dict[str, float]:
+    return {line.item: line.amount for line in found.lines if line.amount}
+
+
+def test_pods_are_paid_by_the_nodes_that_hold_them_and_auto_mode_adds_to_their_price() -> None:
+    found = _on_kubernetes()
+    # 1.25 vCPUs and 2.5 GiB: one for each zone on nodes with 2 and 4, and two small ones for add-ons.
+    assert _amounts(found) == {
+        "node c6g.large": 5 * HOURS,
+        "auto mode c6g.large": 5 * HOURS,
+        "ebs_gp3_gb": 5 * 80,
+    }
+    assert found.usd == pytest.approx(5 * (HOURS * 0.068 * 1.12 + 80 * 0.08))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        # 4.5 GiB: more than a node of 4 GiB has.
+        ({"memory": "4Gi"}, "node m6g.large"),
+        # Five pods in each zone: one node of 8 vCPUs costs less than three of 4, or five of 2.
+        ({"pods": 15}, "node c6g.2xlarge"),
+        ({"architecture": "amd64"}, "node c6a.large"),
+    ],
+)
+def test_nodes_are_of_the_cheapest_type_that_holds_the_pods(asked: dict[str, Any], expected: str) -> None:
+    assert _amounts(_on_kubernetes(**asked))[expected] == 3 * HOURS
+
+
+def test_a_zone_without_a_pod_has_no_node() -> None:
+    assert _amounts(_on_kubernetes(pods=2))["node c6g.large"] == 4 * HOURS
+
+
+def test_pods_on_nodes_that_were_there_cost_nothing_more() -> None:
+    assert _on_kubernetes(pool=False).usd == 0
+
+
+def test_a_pod_that_fits_on_no_node_with_a_price_is_told() -> None:
+    with pytest.raises(WrongUsageError, match=r"20\.25 vCPUs .* fits on none of c6g\.large"):
+        _on_kubernetes(cpu="20")
+
+
+def test_a_cluster_is_paid_and_more_once_its_version_is_out_of_standard_support() -> None:
+    cluster = {"Cluster": Resource("AWS::EKS::Cluster", {"Version": "1.35"})}
+    stacks = {"Service": Stack("Service", (), cluster)}
+    last, next_day = (estimate(stacks, PRICES, QUIET, today=date(2027, 3, day)) for day in (26, 27))
+    assert last.usd == pytest.approx(0.10 * HOURS)
+    assert next_day.usd == pytest.approx(0.60 * HOURS)
+
+
+def test_the_logs_of_a_cluster_are_paid() -> None:
+    cluster = {"Cluster": Resource("AWS::EKS::Cluster", {"Version": "1.36"})}
+    found = estimate({"Service": Stack("Service", (), cluster)}, PRICES, replace(QUIET, cluster_log_gb=10))
+    assert _amounts(found)["logs_gb"] == 10
+
+
 def test_callers_are_paid_by_what_they_send_and_get() -> None:
     balancer = {"Scheme": "internet-facing", "Subnets": ["a", "b"]}
     found = _estimate(
@@ -96,11 +177,12 @@ def test_every_price_has_a_source_and_is_used_by_a_rule() -> None:
 
 
 def test_every_type_of_resource_of_production_was_judged(synthesized: Callable[[str], Path]) -> None:
-    production, dev = (
-        estimate(read_stacks(synthesized(name)), PRICES, Traffic()) for name in ("prod", "dev")
+    on_kubernetes, production, dev = (
+        estimate(read_stacks(synthesized(name)), PRICES, Traffic()) for name in ("prod-eks", "prod", "dev")
     )
-    assert production.unpriced == dev.unpriced == ()
-    assert production.usd > dev.usd > 100
+    assert on_kubernetes.unpriced == production.unpriced == dev.unpriced == ()
+    assert on_kubernetes.usd > production.usd > dev.usd > 100
+    assert {"eks_cluster_hour", "node c6g.large"} <= _amounts(on_kubernetes).keys()
 
 
 def test_the_command_shows_a_table_and_its_assumptions_or_json(

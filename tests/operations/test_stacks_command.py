@@ -35,6 +35,12 @@ def test_the_critical_path_leads_through_the_slowest() -> None:
     assert minutes(STACKS["Data"]) > minutes(STACKS["Edge"])
 
 
+def test_what_waits_for_each_other_within_a_stack_is_summed() -> None:
+    kinds = ("AWS::EKS::Cluster", "AWS::EKS::Addon", "Custom::KubernetesManifests")
+    stack = Stack("Service", (), {kind: Resource(kind, {}) for kind in kinds})
+    assert minutes(stack) == sum(minutes(_stack("One", kind=kind)) for kind in kinds) == 16
+
+
 def test_the_command_shows_waves_and_the_critical_path(run: Run, synthesized: Callable[[str], Path]) -> None:
     folder = str(synthesized("dev"))
     shown = run("stacks", "--assembly", folder)

@@ -1,4 +1,4 @@
-"""What tasks may do, the VPC's endpoints let through: a permission alone is not enough to reach a service."""
+"""What tasks and pods may do, the VPC's endpoints let through: a permission alone reaches no service."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,19 @@ _PREFIXES = {
     "monitoring": "cloudwatch",
     "sagemaker.runtime": "sagemaker",
 }
+# Who assumes the roles of tasks and pods.
+_PLATFORMS = ("ecs-tasks.amazonaws.com", "pods.eks.amazonaws.com")
 # Signing in is a signature that the caller computes: the database and the cache verify it.
 _WITHOUT_A_CALL = {"elasticache", "rds-db"}
 
 
-def test_every_action_of_tasks_passes_an_endpoint(assembly: "Assembly") -> None:
+def test_every_action_of_the_gateway_passes_an_endpoint(assembly: "Assembly") -> None:
     passing = _actions_of_endpoints(assembly)
     assert passing
     wanted = {
         action
         for template in assembly.templates.values()
-        for action in _actions_of_tasks(template)
+        for action in _actions_of_the_gateway(template)
         if action.partition(":")[0] not in _WITHOUT_A_CALL
     }
     assert "bedrock:InvokeModel" in wanted
@@ -53,18 +55,18 @@ def _service(name: Any) -> str:
     return text.rpartition("amazonaws.")[2].partition(".")[2]
 
 
-def _actions_of_tasks(template: "Template") -> Iterator[str]:
-    """The actions that roles of ECS tasks are allowed in a template."""
+def _actions_of_the_gateway(template: "Template") -> Iterator[str]:
+    """The actions that roles of tasks and pods are allowed in a template."""
     resources = template["Resources"]
-    tasks = {
+    roles = {
         logical_id
         for logical_id, resource in resources.items()
         if resource["Type"] == "AWS::IAM::Role"
-        and "ecs-tasks.amazonaws.com" in str(resource["Properties"]["AssumeRolePolicyDocument"])
+        and any(service in str(resource["Properties"]["AssumeRolePolicyDocument"]) for service in _PLATFORMS)
     }
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Policy":
-            if tasks.isdisjoint(role["Ref"] for role in resource["Properties"]["Roles"]):
+            if roles.isdisjoint(role["Ref"] for role in resource["Properties"]["Roles"]):
                 continue
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 yield from _several(statement["Action"])

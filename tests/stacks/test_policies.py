@@ -17,8 +17,21 @@ if TYPE_CHECKING:
     from tests.stacks.conftest import Assembly
 
 _EVERY_KIND = "parliament wants every kind of resource that the action takes; one is right"
+_OF_INTERFACES = [f"ec2:{verb}" for verb in ("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")]
+_OF_INTERFACES += [f"ec2:{verb}NetworkInterface" for verb in ("Create", "Delete")]
+_KEY_OF_LAMBDA = "lambda:SourceFunctionArn"
 # (issue, actions or detail) → why it is none.
 ACCEPTED = {
+    **{
+        ("RESOURCE_MISMATCH", action): "parliament wants the kind's own name where any kind of EC2's is meant"
+        for action in _OF_INTERFACES
+    },
+    **{
+        ("UNKNOWN_CONDITION_FOR_ACTION", f"Unknown condition {_KEY_OF_LAMBDA} for action {action}"): (
+            "Lambda tells it with every call that a function's code makes, whatever the service"
+        )
+        for action in (*_OF_INTERFACES, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+    },
     ("RESOURCE_MISMATCH", "bedrock:InvokeModel"): _EVERY_KIND,
     ("RESOURCE_MISMATCH", "bedrock:InvokeModelWithResponseStream"): _EVERY_KIND,
     ("RESOURCE_MISMATCH", "elasticloadbalancing:ModifyRule"): _EVERY_KIND,

@@ -61,6 +61,6 @@ def test_nothing_is_looked_up(assembly: "Assembly") -> None:
 def test_an_unknown_environment_ends_with_the_known_ones_and_no_traceback(tmp_path: Path) -> None:
     run = _run_app("production", {"CDK_OUTDIR": str(tmp_path)})
     assert run.returncode == 2
-    for expected in ("config/production.yaml", "does not exist", "dev, prod, staging"):
+    for expected in ("config/production.yaml", "does not exist", "dev, prod, prod-eks, staging"):
         assert expected in run.stderr
     assert "Traceback" not in run.stderr

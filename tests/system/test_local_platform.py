@@ -22,13 +22,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import aws
-from local.assembly import read_stacks
 from local.emulator.server import records_path
 from local.emulator.stand_ins import STAND_INS
 from local.first_key import PROJECT
 from local.gateway import readiness
 from local.options import Options
 from local.processes import recorded_process, runs
+from operations.assembly import read_stacks
 
 CHILDREN = {"emulator", "postgres", "valkey", "bedrock", "gateway"}
 Up = Callable[[], "subprocess.Popen[str]"]
@@ -69,7 +69,9 @@ def report(up: "subprocess.Popen[str]", options: Options) -> Report:
 
 
 def test_every_stack_is_created(report: Report, options: Options) -> None:
-    synthesized = {stack.name: len(stack.resources) for stack in read_stacks(options.assembly)}
+    synthesized = {
+        stack.deployed_name: len(stack.resources) for stack in read_stacks(options.assembly).values()
+    }
     assert {stack["name"]: stack["resources"] for stack in report["stacks"]} == synthesized
     assert {stack["status"] for stack in report["stacks"]} == {"CREATE_COMPLETE"}
     assert {name.removeprefix("gatehouse-dev-") for name in synthesized} == {
@@ -115,8 +117,8 @@ def test_the_migrations_ran_as_the_deployed_task_in_the_course_of_the_deployment
 
 def _service_resource(options: Options, resource_type: str) -> str:
     """The logical ID of the one resource of a type in the stack of the service."""
-    (stack,) = (stack for stack in read_stacks(options.assembly) if stack.name.endswith("-Service"))
-    (name,) = (name for name, r in stack.resources.items() if r["Type"] == resource_type)
+    service = read_stacks(options.assembly)["Service"]
+    (name,) = (name for name, r in service.resources.items() if r.type == resource_type)
     return name
 
 
@@ -239,12 +241,11 @@ def test_only_addresses_are_mapped(report: Report) -> None:
 
 
 def test_the_gateway_sees_nothing_of_the_callers_environment(report: Report, options: Options) -> None:
-    (template,) = (stack for stack in read_stacks(options.assembly) if stack.name.endswith("-Service"))
+    service = read_stacks(options.assembly)["Service"]
     (container,) = (
         container
-        for r in template.resources.values()
-        if r["Type"] == "AWS::ECS::TaskDefinition"
-        for container in r["Properties"]["ContainerDefinitions"]
+        for definition in service.of_type("AWS::ECS::TaskDefinition")
+        for container in definition.properties["ContainerDefinitions"]
         if container["Name"] == "gateway"
     )
     deployed = {entry["Name"] for entry in [*container["Environment"], *container["Secrets"]]}
@@ -260,7 +261,7 @@ def test_the_gateway_sees_nothing_of_the_callers_environment(report: Report, opt
 def test_the_stand_ins_are_exactly_the_listed_ones(report: Report, options: Options) -> None:
     records = json.loads(records_path(options).read_text())
     synthesized = {
-        each["Type"] for stack in read_stacks(options.assembly) for each in stack.resources.values()
+        each.type for stack in read_stacks(options.assembly).values() for each in stack.resources.values()
     }
     assert {record["type"] for record in records.values()} == synthesized & set(STAND_INS)
     assert report["stand_ins"] == sorted(records)
@@ -268,10 +269,10 @@ def test_the_stand_ins_are_exactly_the_listed_ones(report: Report, options: Opti
 
 def test_stand_ins_were_given_what_was_synthesized(report: Report, options: Options) -> None:
     synthesized = {
-        f"{stack.name}/{logical_id}": resource.get("Properties", {})
-        for stack in read_stacks(options.assembly)
+        f"{stack.deployed_name}/{logical_id}": resource.properties
+        for stack in read_stacks(options.assembly).values()
         for logical_id, resource in stack.resources.items()
-        if resource["Type"] in STAND_INS
+        if resource.type in STAND_INS
     }
     deployed = {name: r["properties"] for name, r in json.loads(records_path(options).read_text()).items()}
     assert deployed.keys() == synthesized.keys()

@@ -16,7 +16,6 @@ import aws_cdk as cdk
 import pytest
 
 from local import aws
-from local.assembly import Stack, read_stacks
 from local.deploy import bootstrap, cdk_cli, deploy_all
 from local.emulator.server import start_emulator
 from local.errors import LocalError
@@ -24,6 +23,7 @@ from local.fargate import running_tasks
 from local.options import Options
 from local.processes import Children
 from local.task import Task
+from operations.assembly import Stack, read_stacks
 from stacks.config.load import load_configuration
 from stacks.config.model import Environment
 from stacks.platform import Platform
@@ -89,15 +89,15 @@ class Production:
 
     @property
     def stacks(self) -> list[Stack]:
-        return read_stacks(self.options.assembly)
+        return list(read_stacks(self.options.assembly).values())
 
     def status(self) -> dict[str, str]:
         """The state of each stack that is there, wherever it is."""
         found = {}
         for stack in self.stacks:
             for each in self.cloudformation(stack).describe_stacks()["Stacks"]:
-                if each["StackName"] == stack.name:
-                    found[stack.name] = each["StackStatus"]
+                if each["StackName"] == stack.deployed_name:
+                    found[stack.deployed_name] = each["StackStatus"]
         return found
 
     def service(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _changed(**service: Any) -> Environment:
 
 def test_every_stack_is_created_and_protected(production: Production) -> None:
     assert set(production.status().values()) == {"CREATE_COMPLETE"}
-    assert production.status().keys() == {stack.name for stack in production.stacks}
+    assert production.status().keys() == {stack.deployed_name for stack in production.stacks}
     assert len(production.migrations.ran) == 1
 
 
@@ -184,10 +184,11 @@ def test_data_outlives_the_stacks(production: Production) -> None:
     resources: set[str] = set()
     for stack in production.stacks:
         cloudformation = production.cloudformation(stack)
-        found = cloudformation.describe_stack_resources(StackName=stack.name)["StackResources"]
+        name = stack.deployed_name
+        found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         if stack.account == CONFIG.account and stack.region == CONFIG.region:
             resources |= {each["PhysicalResourceId"] for each in found if each["ResourceType"] in STATEFUL}
-        cloudformation.update_termination_protection(StackName=stack.name, EnableTerminationProtection=False)
+        cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
     production.cli("destroy", "--force", *_paths(production))
     assert set(production.status().values()) <= {"DELETE_COMPLETE"}
     assert resources - _existing(production) == set()
@@ -208,4 +209,4 @@ def _existing(production: Production) -> set[str]:
 
 
 def _paths(production: Production) -> list[str]:
-    return [stack.construct_path for stack in production.stacks]
+    return [stack.path for stack in production.stacks]

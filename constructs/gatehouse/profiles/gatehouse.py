@@ -12,6 +12,7 @@ MIGRATIONS_COMMAND = ("-m", "gateway.migrations")
 # The same command as the image's HEALTHCHECK, which ECS does not read.
 HEALTH_COMMAND = ("CMD", PYTHON, "-m", "gateway.healthcheck")
 READY_PATH = "/health/ready"
+LIVE_PATH = "/health/live"
 
 
 def gatehouse_profile(
@@ -24,6 +25,9 @@ def gatehouse_profile(
         ready_path=READY_PATH,
         health_command=HEALTH_COMMAND,
         start_period=cdk.Duration.seconds(15),
+        live_path=LIVE_PATH,
+        secrets_variable=variable("secrets_directory"),
+        drain_variable=variable("drain_seconds"),
         metrics_ports=_metrics_ports(settings),
         database_user=database_user,
         migrations=Migrations(

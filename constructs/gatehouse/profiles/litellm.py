@@ -78,6 +78,7 @@ class LiteLlm(Construct):
             ready_path=LIVE_PATH,
             health_command=HEALTH_COMMAND,
             start_period=cdk.Duration.seconds(60),
+            live_path=LIVE_PATH,
             permissions=_permissions(backends, encryption_key),
             database_user=backends.database_user,
             migrations=_migrations(backends),

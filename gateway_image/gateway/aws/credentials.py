@@ -1,4 +1,4 @@
-"""AWS credentials of this process: from its environment or from its container's endpoint (ECS, EKS).
+"""AWS credentials of this process: from its environment, by its pod's token or from its container's endpoint.
 
 They are fetched once at start and replaced in the background ahead of their expiry, so that no request
 waits for them.
@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,31 +71,22 @@ class StaticCredentials:
         """Return at once: nothing expires."""
 
 
-class _ContainerAnswer(msgspec.Struct, rename="pascal"):
-    access_key_id: str
-    secret_access_key: str
-    token: str
-    expiration: datetime
+class FetchedCredentials(ABC):
+    """Credentials that somebody hands out for a while: `giver` names them in messages."""
 
-
-class ContainerCredentials:
-    """Credentials that the container's endpoint hands out and replaces."""
-
-    def __init__(
-        self, http: HttpClient, url: str, *, token: str | None = None, token_file: Path | None = None
-    ):
-        self._http = http
-        self._url = url
-        self._endpoint = _without_path(url)
-        self._token = token
-        self._token_file = token_file
+    def __init__(self, giver: str) -> None:
+        self._giver = giver
         self._credentials: Credentials | None = None
+
+    @abstractmethod
+    async def _fetch(self) -> Credentials:
+        """Ask for credentials once; raises CredentialsError."""
 
     def current(self) -> Credentials:
         """Return the latest credentials; raises CredentialsError if they have expired."""
         credentials = self._credentials
         if credentials is None or (credentials.expires_at or 0) <= time.time():
-            raise CredentialsError(f"the AWS credentials have expired and {self._endpoint} gave no new ones")
+            raise CredentialsError(f"the AWS credentials have expired and {self._giver} gave no new ones")
         return credentials
 
     async def start(self) -> None:
@@ -103,34 +95,7 @@ class ContainerCredentials:
 
     async def refresh(self) -> None:
         """Fetch credentials now; raises CredentialsError and keeps the old ones if that fails."""
-        headers = {"accept": "application/json"}
-        if (token := await self._authorization()) is not None:
-            headers["authorization"] = token
-        try:
-            async with asyncio.timeout(_FETCH_SECONDS):
-                response = await self._http.send(
-                    "GET", self._url, headers=headers, connect_seconds=_CONNECT_SECONDS
-                )
-        except (HttpError, TimeoutError) as error:
-            raise CredentialsError(
-                f"the credentials endpoint {self._endpoint} gave no answer: {error!r}"
-            ) from None
-        if response.status != 200:
-            raise CredentialsError(
-                f"the credentials endpoint {self._endpoint} answered with status {response.status}"
-            )
-        try:
-            answer = msgspec.json.decode(response.body, type=_ContainerAnswer)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise CredentialsError(
-                f"the credentials endpoint {self._endpoint} gave no credentials: {error}"
-            ) from None
-        self._credentials = Credentials(
-            access_key_id=answer.access_key_id,
-            secret_access_key=answer.secret_access_key,
-            session_token=answer.token,
-            expires_at=answer.expiration.timestamp(),
-        )
+        self._credentials = await self._fetch()
 
     async def keep_fresh(self) -> None:
         """Replace the credentials ahead of their expiry, for ever."""
@@ -145,18 +110,70 @@ class ContainerCredentials:
             except CredentialsError as error:
                 _LOG.warning("%s", error)
 
-    async def _authorization(self) -> str | None:
-        if self._token_file is None:
-            return self._token
+
+class _ContainerAnswer(msgspec.Struct, rename="pascal"):
+    access_key_id: str
+    secret_access_key: str
+    token: str
+    expiration: datetime
+
+
+class ContainerCredentials(FetchedCredentials):
+    """Credentials that the container's endpoint hands out and replaces."""
+
+    def __init__(
+        self, http: HttpClient, url: str, *, token: str | None = None, token_file: Path | None = None
+    ):
+        super().__init__(_without_path(url))
+        self._http = http
+        self._url = url
+        self._token = token
+        self._token_file = token_file
+
+    async def _fetch(self) -> Credentials:
+        headers = {"accept": "application/json"}
+        if (token := await self._authorization()) is not None:
+            headers["authorization"] = token
         try:
-            # Read each time: EKS replaces the token in the file.
-            return (await asyncio.to_thread(self._token_file.read_text)).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CredentialsError(f"the credentials endpoint's token cannot be read: {error}") from None
+            async with asyncio.timeout(_FETCH_SECONDS):
+                response = await self._http.send(
+                    "GET", self._url, headers=headers, connect_seconds=_CONNECT_SECONDS
+                )
+        except (HttpError, TimeoutError) as error:
+            raise CredentialsError(
+                f"the credentials endpoint {self._giver} gave no answer: {error!r}"
+            ) from None
+        if response.status != 200:
+            raise CredentialsError(
+                f"the credentials endpoint {self._giver} answered with status {response.status}"
+            )
+        try:
+            answer = msgspec.json.decode(response.body, type=_ContainerAnswer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise CredentialsError(
+                f"the credentials endpoint {self._giver} gave no credentials: {error}"
+            ) from None
+        return Credentials(
+            access_key_id=answer.access_key_id,
+            secret_access_key=answer.secret_access_key,
+            session_token=answer.token,
+            expires_at=answer.expiration.timestamp(),
+        )
+
+    async def _authorization(self) -> str | None:
+        return self._token if self._token_file is None else await read_token(self._token_file)
+
+
+async def read_token(file: Path) -> str:
+    """The token that a pod asks for credentials with: read each time, as EKS replaces it in its file."""
+    try:
+        return (await asyncio.to_thread(file.read_text)).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialsError(f"the token for AWS credentials cannot be read: {error}") from None
 
 
 async def load_credentials(environ: Mapping[str, str], http: HttpClient) -> CredentialSource:
-    """Find credentials where the AWS SDKs do: in the environment, then at the container's endpoint.
+    """Find credentials where the AWS SDKs do: in the environment, then by a pod's token or at an endpoint.
 
     Raises CredentialsError if there are none, if the endpoint is not to be trusted or does not answer.
     """
@@ -170,15 +187,24 @@ async def load_credentials(environ: Mapping[str, str], http: HttpClient) -> Cred
                 session_token=environ.get("AWS_SESSION_TOKEN") or None,
             )
         )
+    source = _pod_or_container(environ, http)
+    await source.start()
+    return source
+
+
+def _pod_or_container(environ: Mapping[str, str], http: HttpClient) -> FetchedCredentials:
+    if "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
+        # It needs more modules, and few processes need it.
+        from gateway.aws.web_identity import WebIdentityCredentials
+
+        return WebIdentityCredentials(http, environ)
     token_file = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-    source = ContainerCredentials(
+    return ContainerCredentials(
         http,
         _container_endpoint(environ),
         token=environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
         token_file=Path(token_file) if token_file else None,
     )
-    await source.start()
-    return source
 
 
 def _container_endpoint(environ: Mapping[str, str]) -> str:

@@ -11,8 +11,8 @@ from gateway.http_client import HttpClient, HttpError, HttpResponse
 
 # The longest for a role that another role assumes (role chaining), as the task's own role does.
 SESSION_SECONDS = 3600
-_VERSION = "2011-06-15"
-_NAMESPACE = f"{{https://sts.amazonaws.com/doc/{_VERSION}/}}"
+VERSION = "2011-06-15"
+_NAMESPACE = f"{{https://sts.amazonaws.com/doc/{VERSION}/}}"
 _CONNECT_SECONDS = 2
 _ANSWER_SECONDS = 5
 
@@ -45,7 +45,7 @@ class SecurityTokenService:
         self._endpoint = (endpoint_url or f"https://sts.{region}.amazonaws.com").rstrip("/")
         self._parameters = {
             "Action": "AssumeRole",
-            "Version": _VERSION,
+            "Version": VERSION,
             "RoleSessionName": session_name,
             "DurationSeconds": str(SESSION_SECONDS),
         }
@@ -81,13 +81,14 @@ class SecurityTokenService:
         except (HttpError, TimeoutError) as error:
             raise UnavailableError(f"{role_arn} cannot be assumed: STS gave no answer: {error!r}") from None
         if response.status != 200:
-            raise _refusal(role_arn, response)
-        return _credentials(role_arn, response.body)
+            raise refusal(role_arn, response)
+        return read_credentials("AssumeRole", role_arn, response.body)
 
 
-def _credentials(role_arn: str, body: bytes) -> Credentials:
+def read_credentials(action: str, role_arn: str, body: bytes) -> Credentials:
+    """The credentials in STS's answer to an action; raises UnavailableError."""
     try:
-        found = _parse(body).find(f"{_NAMESPACE}AssumeRoleResult/{_NAMESPACE}Credentials")
+        found = _parse(body).find(f"{_NAMESPACE}{action}Result/{_NAMESPACE}Credentials")
         fields = {} if found is None else {child.tag: child.text or "" for child in found}
         return Credentials(
             access_key_id=fields[f"{_NAMESPACE}AccessKeyId"],
@@ -99,7 +100,8 @@ def _credentials(role_arn: str, body: bytes) -> Credentials:
         raise UnavailableError(f"{role_arn} cannot be assumed: STS's answer holds no credentials") from None
 
 
-def _refusal(role_arn: str, response: HttpResponse) -> CredentialsError:
+def refusal(role_arn: str, response: HttpResponse) -> CredentialsError:
+    """What STS says in place of credentials: an UnavailableError if it may pass."""
     try:
         error = _parse(response.body).find(f"{_NAMESPACE}Error")
     except ElementTree.ParseError:

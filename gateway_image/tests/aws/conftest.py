@@ -28,7 +28,13 @@ def simulator() -> Simulator:
                         "id": "222222222222",
                         "roles": [role, {"name": "asking", "external_id": "gatehouse-prod"}],
                     },
-                    {"id": "333333333333", "roles": [role | {"session_seconds": 1}]},
+                    {
+                        "id": "333333333333",
+                        "roles": [
+                            {"name": "models", "session_seconds": 30},
+                            {"name": "next", "session_seconds": 30},
+                        ],
+                    },
                 ],
                 "models": [
                     {"id": "amazon.nova-lite-v1:0", "family": "nova", "regions": ["us-east-1"]},

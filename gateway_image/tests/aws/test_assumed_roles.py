@@ -14,6 +14,7 @@ from gateway.aws.credentials import Credentials, CredentialsError, StaticCredent
 from gateway.catalog import Catalog
 from gateway.http_client import HttpClient
 from gateway.settings import Settings
+from local.bedrock_simulator import sessions
 from local.bedrock_simulator.faults import RoleRefused
 from local.bedrock_simulator.simulator import Simulator
 
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.anyio
 
 ROLE = "arn:aws:iam::222222222222:role/models"
 OTHER_ROLE = "arn:aws:iam::333333333333:role/models"
+NEXT_ROLE = "arn:aws:iam::333333333333:role/next"
+OTHER_ROLE_SECONDS = 30  # how long sessions of these two last
 ASKING_ROLE = "arn:aws:iam::222222222222:role/asking"
 UNKNOWN_ROLE = "arn:aws:iam::444444444444:role/models"
 OWN = Credentials(access_key_id="AKIDOWN", secret_access_key="own-secret")
@@ -32,6 +35,23 @@ StartServer = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Await
 @pytest.fixture
 def credentials(http: HttpClient, simulator_url: str) -> CredentialsByRole:
     return _credentials(http, simulator_url)
+
+
+class Clock:
+    """The time of the gateway and of STS, as far ahead of the machine's as a test sets it."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(sessions, "time", clock)
+    return clock
 
 
 @pytest.fixture(autouse=True)
@@ -145,21 +165,21 @@ async def test_a_busy_sts_is_asked_again_and_a_refusal_is_not(
     assert (asked.count(ROLE), asked.count(OTHER_ROLE)) == (3, 1)
 
 
-async def test_a_role_is_assumed_again_before_its_session_ends(
-    credentials: CredentialsByRole, catalog_with: MakeCatalog
+async def test_a_role_is_assumed_again_in_the_last_third_of_its_session(
+    credentials: CredentialsByRole, catalog_with: MakeCatalog, clock: Clock
 ) -> None:
-    await credentials.prepare_for(catalog_with(OTHER_ROLE))  # its sessions last one second
-    first = credentials.current(OTHER_ROLE)
+    await credentials.prepare_for(catalog_with(ROLE, OTHER_ROLE))
+    lasting, ending = credentials.current(ROLE), credentials.current(OTHER_ROLE)
+    clock.ahead = OTHER_ROLE_SECONDS * 0.7
     refresher = asyncio.create_task(credentials.keep_fresh())
     # Without a gap: `current` raises if there ever is one.
-    await _eventually(lambda: credentials.current(OTHER_ROLE) != first)
+    await _eventually(lambda: credentials.current(OTHER_ROLE) != ending)
     refresher.cancel()
-    assert first.expires_at is not None
-    assert time.time() < first.expires_at
+    assert credentials.current(ROLE) == lasting
 
 
 async def test_an_expired_session_that_cannot_be_renewed_is_not_used_and_recovers(
-    credentials: CredentialsByRole, simulator: Simulator, catalog_with: MakeCatalog
+    credentials: CredentialsByRole, simulator: Simulator, catalog_with: MakeCatalog, clock: Clock
 ) -> None:
     await credentials.prepare_for(catalog_with(ROLE, OTHER_ROLE))
     refused = simulator.faults.add(RoleRefused(role_arn=OTHER_ROLE))
@@ -171,7 +191,9 @@ async def test_an_expired_session_that_cannot_be_renewed_is_not_used_and_recover
         except CredentialsError:
             return False
 
-    await _eventually(lambda: not is_usable())
+    clock.ahead = OTHER_ROLE_SECONDS
+    await _eventually(lambda: len(simulator.log.since(0)) > 2)
+    assert not is_usable()
     assert credentials.current(ROLE)
     simulator.faults.clear(refused)
     await _eventually(is_usable)
@@ -189,17 +211,18 @@ async def test_a_role_that_failed_at_first_is_there_later(
 
 
 async def test_a_role_that_left_the_catalog_serves_running_requests_and_is_renewed_no_more(
-    credentials: CredentialsByRole, simulator: Simulator, catalog_with: MakeCatalog
+    credentials: CredentialsByRole, simulator: Simulator, catalog_with: MakeCatalog, clock: Clock
 ) -> None:
     await credentials.prepare_for(catalog_with(OTHER_ROLE))
-    await credentials.prepare_for(catalog_with(None))
+    await credentials.prepare_for(catalog_with(NEXT_ROLE))
     assert credentials.current(OTHER_ROLE)
     refresher = asyncio.create_task(credentials.keep_fresh())
-    await asyncio.sleep(1.1)
+    clock.ahead = OTHER_ROLE_SECONDS
+    await _eventually(lambda: [call.model for call in simulator.log.since(0)].count(NEXT_ROLE) > 1)
     refresher.cancel()
     with pytest.raises(CredentialsError):
         credentials.current(OTHER_ROLE)
-    assert len(simulator.log.since(0)) == 1
+    assert [call.model for call in simulator.log.since(0)].count(OTHER_ROLE) == 1
 
 
 async def test_an_sts_that_is_silent_delays_the_start_by_seconds_only(

@@ -17,6 +17,11 @@ ACTIONS_WITHOUT_RESOURCE = {
     "bedrock:DeleteModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:GetModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:PutModelInvocationLoggingConfiguration": "an account has one in each region",
+    "cloudwatch:PutMetricData": "metrics belong to no resource; a condition names their namespace",
+    "ec2:DescribeNetworkInterfaces": "describing takes no resource",
+    "ec2:DescribeSubnets": "describing takes no resource",
+    "ec2:DescribeTags": "describing takes no resource",
+    "ec2:DescribeVolumes": "describing takes no resource",
     "ecr:GetAuthorizationToken": "a token to pull with; pulling itself names the repository",
     "elasticloadbalancing:DescribeListeners": "describing takes no resource",
     "elasticloadbalancing:DescribeRules": "describing takes no resource",
@@ -30,7 +35,9 @@ ACTIONS_WITHOUT_RESOURCE = {
 # resource could make them use the role.
 DEPUTIES_WITHOUT_SOURCE = {
     "appconfig.amazonaws.com": "AWS documents no source for the role that watches alarms",
+    "ec2.amazonaws.com": "an instance has the role of its profile, and says no source",
     "ecs.amazonaws.com": "AWS documents no source for the role that shifts traffic",
+    "eks.amazonaws.com": "AWS documents no source for the role of a cluster in Auto Mode",
     "lambda.amazonaws.com": "Lambda says no source when it assumes the role of a function",
 }
 CALLER_CONDITIONS = {

@@ -3,46 +3,35 @@
 Properties: LogGroupName, RoleArn (by which Bedrock writes there), Content ("true": prompts and answers, too).
 An account has one such configuration in each region, which CloudFormation knows no resource for. One that
 somebody else made is never changed or removed: creating beside it fails and says whose log group it names.
-
-CloudFormation waits for an answer and takes none for an hour's silence: every way out of here gives one.
 """
 
-import json
-import urllib.request
-from time import monotonic, sleep
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from gatehouse.functions import cloudformation
+from gatehouse.functions.cloudformation import Event
+from gatehouse.functions.patience import patiently
+
 # Bedrock tries the role before it takes it, and a new role takes a while to work everywhere.
 ROLE_SECONDS = 120.0
-RETRY_SECONDS = 5.0
 _TEMPORARY_ERRORS = {"InternalServerException", "ThrottlingException"}
 # What it says of a role that does not work (yet), or may not be handed to it yet.
 _ROLE_ERRORS = {"ValidationException", "AccessDeniedException"}
 # Kinds of content that a configuration may include; each is off unless it is turned on.
 _CONTENT = ("text", "image", "embedding", "video", "audio")
-# CloudFormation's answer may have 4096 bytes in all.
-_LONGEST_REASON = 2000
-
-Event = dict[str, Any]
 
 
 class ForeignConfigurationError(Exception):
     """The region has a configuration that is not this resource's."""
 
 
-def on_event(event: Event, _context: Any) -> None:
-    """Answer one request of CloudFormation's; raises nothing, for Lambda would only try again."""
-    try:
-        bedrock = boto3.client("bedrock")
-        status = "SUCCESS"
-        reason = remove(bedrock, event) if event["RequestType"] == "Delete" else configure(bedrock, event)
-    except Exception as error:  # noqa: BLE001 (an exception that leaves here is an hour of waiting)
-        status, reason = "FAILED", f"{type(error).__name__}: {error}"
-    print(json.dumps({"request": event["RequestType"], "status": status, "reason": reason}))
-    answer(event, status, reason)
+@cloudformation.answered
+def on_event(event: Event, _context: Any) -> str:
+    """Write the configuration or remove it."""
+    bedrock = boto3.client("bedrock")
+    return remove(bedrock, event) if event["RequestType"] == "Delete" else configure(bedrock, event)
 
 
 def configure(bedrock: Any, event: Event) -> str:
@@ -54,7 +43,7 @@ def configure(bedrock: Any, event: Event) -> str:
     # Its own permission to look is new, too.
     existing = _existing(bedrock, _TEMPORARY_ERRORS | {"AccessDeniedException"})
     if existing is not None and not _is_own(existing, event):
-        if _is_taken_back(event):
+        if cloudformation.is_taken_back(event):
             return "somebody else's configuration stays"
         raise ForeignConfigurationError(_refusal(existing))
     properties = event["ResourceProperties"]
@@ -63,17 +52,12 @@ def configure(bedrock: Any, event: Event) -> str:
         "cloudWatchConfig": {"logGroupName": properties["LogGroupName"], "roleArn": properties["RoleArn"]},
         **{f"{kind}DataDeliveryEnabled": content for kind in _CONTENT},
     }
-    last = monotonic() + ROLE_SECONDS
-    while True:
-        try:
-            bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted)
-        except ClientError as error:
-            if monotonic() > last or error.response["Error"]["Code"] not in _TEMPORARY_ERRORS | _ROLE_ERRORS:
-                raise
-            print(json.dumps({"error": str(error)}))
-            sleep(RETRY_SECONDS)
-        else:
-            return "invocations are logged"
+    patiently(
+        lambda: bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted),
+        _TEMPORARY_ERRORS | _ROLE_ERRORS,
+        ROLE_SECONDS,
+    )
+    return "invocations are logged"
 
 
 def remove(bedrock: Any, event: Event) -> str:
@@ -100,26 +84,11 @@ def _refusal(existing: dict[str, Any]) -> str:
     )
 
 
-def _is_taken_back(event: Event) -> bool:
-    """Whether CloudFormation is rolling an update of the stack back."""
-    if event["RequestType"] != "Update":
-        return False
-    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
-    return str(stack["StackStatus"]).startswith("UPDATE_ROLLBACK")
-
-
 def _existing(bedrock: Any, temporary_errors: set[str]) -> dict[str, Any] | None:
     """The region's configuration, or None: one that delivers nowhere is none."""
-    last = monotonic() + ROLE_SECONDS
-    while True:
-        try:
-            found = bedrock.get_model_invocation_logging_configuration().get("loggingConfig") or {}
-        except ClientError as error:
-            if monotonic() > last or error.response["Error"]["Code"] not in temporary_errors:
-                raise
-            sleep(RETRY_SECONDS)
-        else:
-            return found if found.get("cloudWatchConfig") or found.get("s3Config") else None
+    told = patiently(bedrock.get_model_invocation_logging_configuration, temporary_errors, ROLE_SECONDS)
+    found: dict[str, Any] = told.get("loggingConfig") or {}
+    return found if found.get("cloudWatchConfig") or found.get("s3Config") else None
 
 
 def _is_own(existing: dict[str, Any], event: Event) -> bool:
@@ -128,26 +97,3 @@ def _is_own(existing: dict[str, Any], event: Event) -> bool:
     if "OldResourceProperties" in event:
         own.add(event["OldResourceProperties"]["LogGroupName"])
     return existing.get("cloudWatchConfig", {}).get("logGroupName") in own
-
-
-def answer(event: Event, status: str, reason: str) -> None:
-    """Give CloudFormation its answer, at the address that it signed for this request."""
-    body = {
-        "Status": status,
-        "Reason": reason[:_LONGEST_REASON],
-        # Always the same, so that CloudFormation never removes an earlier one.
-        "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-    }
-    request = urllib.request.Request(  # noqa: S310 (CloudFormation's own address)
-        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
-    )
-    for attempt in range(3):
-        try:
-            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 (the same)
-                return
-        except OSError as error:
-            print(json.dumps({"answer_attempt": attempt + 1, "error": str(error)}))
-            sleep(1)

@@ -6,21 +6,20 @@ Creating and updating it runs the task and succeeds when the container exits wit
 and neither does the update by which CloudFormation takes back one that failed: what does not run there cannot
 fail there again.
 
-CloudFormation waits for an answer and takes none for an hour's silence: every way out of here gives one, also
-when the time that Lambda allows is nearly over.
+A task that takes longer than Lambda allows is stopped, so that there is time for an answer.
 """
 
 import json
-import urllib.request
 from time import monotonic, sleep
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from gatehouse.functions import cloudformation
+from gatehouse.functions.cloudformation import Event
+
 POLL_SECONDS = 3.0
-# Kept back from the function's own time for stopping the task and giving the answer.
-RESERVED_SECONDS = 30.0
 # A role's policies take effect some seconds after CloudFormation has created them; capacity comes and goes.
 START_ATTEMPTS = 3
 START_SECONDS = 120.0
@@ -33,42 +32,21 @@ _TEMPORARY_ERRORS = {
     "ServerException",
     "ThrottlingException",
 }
-# CloudFormation's answer may have 4096 bytes in all.
-_LONGEST_REASON = 2000
 _LAST_LINES = 3
 _LONGEST_LINE = 500
-
-Event = dict[str, Any]
 
 
 class TaskError(Exception):
     """The task did not do what it is for; the message says what is known and where to look."""
 
 
-def on_event(event: Event, context: Any) -> None:
-    """Answer one request of CloudFormation's; raises nothing, for Lambda would only try again."""
-    deadline = monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS
-    try:
-        status, reason = "SUCCESS", "there is nothing to run"
-        if event["RequestType"] != "Delete" and not _is_taken_back(event):
-            run(boto3.client("ecs"), boto3.client("logs"), event, deadline)
-            reason = "the task exited with 0"
-    except Exception as error:  # noqa: BLE001 (an exception that leaves here is an hour of waiting)
-        status, reason = "FAILED", f"{type(error).__name__}: {error}"
-    print(json.dumps({"request": event["RequestType"], "status": status, "reason": reason}))
-    answer(event, status, reason)
-
-
-def _is_taken_back(event: Event) -> bool:
-    """Whether CloudFormation is rolling an update of the stack back."""
-    if event["RequestType"] != "Update":
-        return False
-    try:
-        (stack,) = boto3.client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
-    except ClientError as error:
-        print(json.dumps({"stack": event["StackId"], "error": str(error)}))
-        return False
-    return str(stack["StackStatus"]).startswith("UPDATE_ROLLBACK")
+@cloudformation.answered
+def on_event(event: Event, context: Any) -> str:
+    """Run the task if it is time to."""
+    if event["RequestType"] == "Delete" or cloudformation.is_taken_back(event):
+        return "there is nothing to run"
+    run(boto3.client("ecs"), boto3.client("logs"), event, cloudformation.deadline(context))
+    return "the task exited with 0"
 
 
 def run(ecs: Any, logs: Any, event: Event, deadline: float) -> None:
@@ -174,26 +152,3 @@ def _log(logs: Any, task: dict[str, Any], properties: Event) -> str:
         return said
     lines = [event["message"].strip()[:_LONGEST_LINE] for event in found["events"]]
     return "\n".join([said, *lines])
-
-
-def answer(event: Event, status: str, reason: str) -> None:
-    """Give CloudFormation its answer, at the address that it signed for this request."""
-    body = {
-        "Status": status,
-        "Reason": reason[:_LONGEST_REASON],
-        # Always the same, so that CloudFormation never removes an earlier one.
-        "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-    }
-    request = urllib.request.Request(  # noqa: S310 (CloudFormation's own address)
-        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
-    )
-    for attempt in range(3):
-        try:
-            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 (the same)
-                return
-        except OSError as error:
-            print(json.dumps({"answer_attempt": attempt + 1, "error": str(error)}))
-            sleep(1)

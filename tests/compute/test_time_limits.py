@@ -4,6 +4,7 @@ Whoever waits at the outer end waits longer than whoever works at the inner end,
 ends a request: it knows what happened and can say so. The numbers are those that are deployed.
 """
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -17,7 +18,7 @@ from gateway.connection import ConnectionRules
 from gateway.settings import Settings, variable
 
 if TYPE_CHECKING:
-    from tests.stacks.conftest import Assembly
+    from tests.compute.conftest import ComputePlatform, Deployed
 
 SDKS = [openai, anthropic]
 # AWS's own: what a NAT gateway and an interface endpoint forget a silent connection after, what the longest
@@ -28,9 +29,9 @@ LONGEST_STOP_SECONDS = 120
 
 
 @pytest.fixture
-def load_balancer(assembly: "Assembly") -> dict[str, str]:
+def load_balancer(deployed: "Deployed") -> dict[str, str]:
     """The attributes of the load balancer."""
-    (resource,) = assembly.resources("Edge", "AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    (resource,) = deployed.assembly.resources("Edge", "AWS::ElasticLoadBalancingV2::LoadBalancer").values()
     return _attributes(resource["Properties"]["LoadBalancerAttributes"])
 
 
@@ -40,27 +41,17 @@ def idle_seconds(load_balancer: dict[str, str]) -> int:
 
 
 @pytest.fixture
-def target_groups(assembly: "Assembly") -> list[dict[str, Any]]:
-    found = assembly.resources("Service", "AWS::ElasticLoadBalancingV2::TargetGroup").values()
-    return [resource["Properties"] for resource in found]
-
-
-@pytest.fixture
-def container(assembly: "Assembly") -> dict[str, Any]:
-    tasks = assembly.resources("Service", "AWS::ECS::TaskDefinition").values()
-    containers = [c for task in tasks for c in task["Properties"]["ContainerDefinitions"]]
-    (gateway,) = (c for c in containers if c["Name"] == "gateway")
-    assert isinstance(gateway, dict)
-    return gateway
+def target_groups(deployed: "Deployed") -> list[Mapping[str, Any]]:
+    return list(deployed.template.resources("AWS::ElasticLoadBalancingV2::TargetGroup").values())
 
 
 def _attributes(entries: list[dict[str, str]]) -> dict[str, str]:
     return {entry["Key"]: entry["Value"] for entry in entries}
 
 
-def _setting(container: dict[str, Any], field: str) -> int:
+def _setting(deployed: "Deployed", field: str) -> int:
     """A setting of the deployed gateway: from its environment, or as it is by itself."""
-    given = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    given = deployed.view.gateway.environment
     return int(given.get(variable(field), Settings.model_fields[field].default))
 
 
@@ -128,15 +119,15 @@ def test_the_load_balancer_closes_idle_connections_to_the_gateway_and_not_the_ga
 
 
 def test_the_gateway_gives_up_callers_that_stall_before_the_load_balancer_does(
-    container: dict[str, Any], idle_seconds: int
+    deployed: "Deployed", idle_seconds: int
 ) -> None:
     # They hold memory in the gateway, which knows that they are stalled and not waiting.
-    assert _setting(container, "write_stall_seconds") < idle_seconds
+    assert _setting(deployed, "write_stall_seconds") < idle_seconds
     assert ConnectionRules().head_seconds < idle_seconds
     assert ConnectionRules().rest_seconds < idle_seconds
 
 
-def test_a_task_that_is_not_ready_is_left_within_a_minute(target_groups: list[dict[str, Any]]) -> None:
+def test_a_task_that_is_not_ready_is_left_within_a_minute(target_groups: list[Mapping[str, Any]]) -> None:
     for group in target_groups:
         assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
         assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] <= 60
@@ -165,20 +156,27 @@ def test_connections_to_providers_are_not_kept_until_the_network_forgets_them() 
 # When a task stops.
 
 
-def test_the_gateway_finishes_before_it_is_killed(container: dict[str, Any]) -> None:
-    serving = _setting(container, "lame_duck_seconds") + _setting(container, "drain_seconds")
+def test_the_gateway_finishes_before_it_is_killed(deployed: "Deployed") -> None:
+    serving = _setting(deployed, "lame_duck_seconds") + _setting(deployed, "drain_seconds")
     # Then what is left is ended, and what was used is written down.
     finishing = server._FLUSH_SECONDS + process._LEDGER_SECONDS
-    assert serving + finishing < container["StopTimeout"] <= LONGEST_STOP_SECONDS
+    assert serving + finishing < deployed.view.stop_seconds <= deployed.view.leave_seconds
 
 
-def test_a_task_gets_no_new_requests_while_its_answers_finish(
-    target_groups: list[dict[str, Any]], idle_seconds: int
+def test_a_task_has_no_longer_to_stop_than_fargate_lets_it(
+    environment: str, deployments: "Callable[[str, ComputePlatform], Deployed]"
 ) -> None:
-    # ECS deregisters a task, waits for this delay and only then tells it to stop: so much time an answer has
-    # before the gateway's own drain begins, which is far shorter.
+    assert deployments(environment, "ecs").view.stop_seconds <= LONGEST_STOP_SECONDS
+
+
+def test_answers_finish_while_no_new_requests_come(
+    target_groups: list[Mapping[str, Any]], idle_seconds: int, deployed: "Deployed"
+) -> None:
+    # The load balancer waits for as long as an answer may be silent, and for as long the gateway is kept: its
+    # own drain is far shorter.
     longest = max(_longest(Model, "deadline_seconds"), _longest(TimeLimits, "whole_answer_seconds"))
     for group in target_groups:
         delay = int(_attributes(group["TargetGroupAttributes"])["deregistration_delay.timeout_seconds"])
         assert delay >= longest
         assert delay >= idle_seconds
+        assert deployed.view.leave_seconds >= delay

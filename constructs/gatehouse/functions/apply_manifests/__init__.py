@@ -1,0 +1,1 @@
+"""Applies Kubernetes manifests for CloudFormation."""

@@ -1,0 +1,1 @@
+"""Configures where Bedrock logs the invocations of models."""
