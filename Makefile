@@ -61,7 +61,7 @@ test: install lint ## Everything that CI runs without root
 FLEETS := $(addprefix gateway_image/tests/,directory identity integration ledger migrations)
 SYSTEM := $(addprefix tests/,security system)
 FAULTS := $(addprefix tests/,limits resilience)
-PYTEST = pytest -q -o cache_dir=.pytest_cache/$@
+PYTEST = pytest -q $(PLUGINS) -o cache_dir=.pytest_cache/$@
 RERUN = { [ $$? -eq 1 ] && echo "Once more, alone:" >&2 && $(PYTEST) --last-failed --last-failed-no-failures=none
 
 .PHONY: test-gateway test-fleets test-platform test-system
@@ -69,6 +69,8 @@ test-gateway: TESTS = $(addprefix --ignore ,$(FLEETS)) gateway_image/tests $(FAU
 test-fleets: TESTS = $(FLEETS)
 test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM) $(FAULTS)) tests
 test-system: TESTS = $(SYSTEM)
+# Only the gateway's tests use it, and it takes a second to load.
+test-platform test-system: PLUGINS = -p no:schemathesis
 test-gateway test-fleets test-platform test-system: install
 	@$(PYTEST) $(TESTS) || $(RERUN) $(TESTS); }
 

@@ -5,7 +5,6 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from gatehouse.container_settings import default_port
-from gatehouse.endpoint_policies import PodIdentity
 from gatehouse.endpoints import ServiceEndpoints
 from gatehouse.existing_vpc import ExistingVpc
 from gatehouse.network import Network, NewVpc
@@ -53,7 +52,7 @@ class NetworkStack(cdk.Stack):
                 security_group=self.security_groups.endpoints,
                 catalog=catalog,
                 interfaces=config.network.endpoints == "all",
-                pod_identity=_pod_identity(config),
+                for_pods=config.compute.platform == "eks",
             )
         cdk.CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
 
@@ -66,12 +65,6 @@ class NetworkStack(cdk.Stack):
 def _service_port(config: Environment) -> int:
     ports = {"gatehouse": default_port("port"), "litellm": litellm.PORT, "dial": dial.PORT}
     return config.image.port or ports[config.image.profile]
-
-
-def _pod_identity(config: Environment) -> PodIdentity:
-    if config.compute.platform == "ecs":
-        return None
-    return config.compute.existing.identity if config.compute.existing else "pod-identity"
 
 
 def _network(stack: NetworkStack, config: Environment, log_key: kms.IKey) -> Network:

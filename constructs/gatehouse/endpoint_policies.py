@@ -5,7 +5,7 @@ find their way into the VPC. Each names accounts and actions, and resources wher
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -25,18 +25,12 @@ class InterfaceEndpoint(NamedTuple):
     statements: Sequence[iam.PolicyStatement]
 
 
-# How pods get their roles; None where the gateway runs as tasks on ECS.
-PodIdentity = Literal["pod-identity", "oidc"] | None
-
-
-def interface_endpoints(
-    stack: cdk.Stack, catalog: Catalog, pod_identity: PodIdentity
-) -> Iterator[InterfaceEndpoint]:
+def interface_endpoints(stack: cdk.Stack, catalog: Catalog, *, for_pods: bool) -> Iterator[InterfaceEndpoint]:
     """What tasks or pods need to start, to report and to serve the catalog's models in the stack's region."""
-    yield from _for_every_task(stack, pod_identity)
-    if pod_identity is not None:
-        yield from _for_kubernetes(stack, pod_identity)
-    yield InterfaceEndpoint("Sts", _Service.STS, _sts(stack, catalog, pod_identity))
+    yield from _for_every_task(stack, for_pods=for_pods)
+    if for_pods:
+        yield from _for_kubernetes(stack)
+    yield InterfaceEndpoint("Sts", _Service.STS, _sts(stack, catalog))
     yield InterfaceEndpoint("SecretsManager", _Service.SECRETS_MANAGER, [_secrets(stack, catalog)])
     here = [
         deployment
@@ -54,7 +48,7 @@ def interface_endpoints(
         )
 
 
-def s3_statements(stack: cdk.Stack, pod_identity: PodIdentity) -> list[iam.PolicyStatement]:
+def s3_statements(stack: cdk.Stack, *, for_pods: bool) -> list[iam.PolicyStatement]:
     """The account's own buckets, and the one that Amazon ECR keeps the region's image layers in.
 
     With pods also the one that CloudFormation reads the answers of custom resources from: the function that
@@ -76,7 +70,7 @@ def s3_statements(stack: cdk.Stack, pod_identity: PodIdentity) -> list[iam.Polic
         actions=["s3:GetObject"],
         resources=[f"arn:{stack.partition}:s3:::prod-{stack.region}-starport-layer-bucket/*"],
     )
-    if pod_identity is None:
+    if not for_pods:
         return [own, layers]
     # By addresses that CloudFormation has signed. Its buckets are named by the region without its hyphens.
     answers = f"cloudformation-custom-resource-response-{stack.region.replace('-', '')}"
@@ -88,7 +82,7 @@ def s3_statements(stack: cdk.Stack, pod_identity: PodIdentity) -> list[iam.Polic
     return [own, layers, answer]
 
 
-def _for_every_task(stack: cdk.Stack, pod_identity: PodIdentity) -> Iterator[InterfaceEndpoint]:
+def _for_every_task(stack: cdk.Stack, *, for_pods: bool) -> Iterator[InterfaceEndpoint]:
     own = [stack.account]
     configurations = _arn(stack, "appconfig", "application/*/environment/*/configuration/*")
     poll = ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"]
@@ -104,22 +98,23 @@ def _for_every_task(stack: cdk.Stack, pod_identity: PodIdentity) -> Iterator[Int
     yield InterfaceEndpoint("Kms", _Service.KMS, [_allow(own, use, [keys])])
     log_groups = _arn(stack, "logs", "log-group:*")
     write = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    if pod_identity is not None:
+    if for_pods:
         # The add-on that writes what containers print looks for their streams first.
         write.append("logs:DescribeLogStreams")
     yield InterfaceEndpoint("Logs", _Service.CLOUDWATCH_LOGS, [_allow(own, write, [log_groups])])
-    yield InterfaceEndpoint("Monitoring", _Service.CLOUDWATCH_MONITORING, _monitoring(stack, pod_identity))
+    yield InterfaceEndpoint(
+        "Monitoring", _Service.CLOUDWATCH_MONITORING, _monitoring(stack, for_pods=for_pods)
+    )
     traces = [_allow(own, ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"])]
     yield InterfaceEndpoint("XRay", _Service.XRAY, traces)
 
 
-def _for_kubernetes(stack: cdk.Stack, pod_identity: PodIdentity) -> Iterator[InterfaceEndpoint]:
+def _for_kubernetes(stack: cdk.Stack) -> Iterator[InterfaceEndpoint]:
     """For nodes, for the add-on that reports on them, and for the function that applies manifests."""
     own = [stack.account]
     clusters = _arn(stack, "eks", "cluster/*")
-    if pod_identity == "pod-identity":
-        assume = _allow(own, ["eks-auth:AssumeRoleForPodIdentity"], [clusters])
-        yield InterfaceEndpoint("EksAuth", _Service.EKS_AUTH, [assume])
+    assume = _allow(own, ["eks-auth:AssumeRoleForPodIdentity"], [clusters])
+    yield InterfaceEndpoint("EksAuth", _Service.EKS_AUTH, [assume])
     yield InterfaceEndpoint("Eks", _Service.EKS, [_allow(own, ["eks:DescribeCluster"], [clusters])])
     describe_nodes = _allow(own, ["ec2:DescribeTags", "ec2:DescribeVolumes"], ["*"])
     yield InterfaceEndpoint("Ec2", _Service.EC2, [describe_nodes])
@@ -131,16 +126,16 @@ def _for_kubernetes(stack: cdk.Stack, pod_identity: PodIdentity) -> Iterator[Int
     )
 
 
-def _monitoring(stack: cdk.Stack, pod_identity: PodIdentity) -> list[iam.PolicyStatement]:
+def _monitoring(stack: cdk.Stack, *, for_pods: bool) -> list[iam.PolicyStatement]:
     """Metrics, and with pods the alarms that are watched while they are replaced."""
     own = [stack.account]
     metrics = _allow(own, ["cloudwatch:PutMetricData"], ["*"])
-    if pod_identity is None:
+    if not for_pods:
         return [metrics]
     return [metrics, _allow(own, ["cloudwatch:DescribeAlarms"], [_arn(stack, "cloudwatch", "alarm:*")])]
 
 
-def _sts(stack: cdk.Stack, catalog: Catalog, pod_identity: PodIdentity) -> list[iam.PolicyStatement]:
+def _sts(stack: cdk.Stack, catalog: Catalog) -> list[iam.PolicyStatement]:
     """The roles that the catalog names, wherever their models are, and the question who one is."""
     roles = {
         deployment.role_arn
@@ -151,15 +146,6 @@ def _sts(stack: cdk.Stack, catalog: Catalog, pod_identity: PodIdentity) -> list[
     statements = [_allow([stack.account], ["sts:GetCallerIdentity"], ["*"])]
     if roles:
         statements.append(_allow([stack.account], ["sts:AssumeRole", "sts:TagSession"], sorted(roles)))
-    if pod_identity == "oidc":
-        # Whoever asks has a token and no credentials yet, and so no account.
-        statements.append(
-            iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()],
-                actions=["sts:AssumeRoleWithWebIdentity"],
-                resources=[_arn(stack, "iam", "role/*", region="")],
-            )
-        )
     return statements
 
 

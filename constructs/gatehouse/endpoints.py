@@ -4,7 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from gatehouse.endpoint_policies import PodIdentity, interface_endpoints, s3_statements
+from gatehouse.endpoint_policies import interface_endpoints, s3_statements
 from gateway.catalog import Catalog
 
 
@@ -13,8 +13,8 @@ class ServiceEndpoints(Construct):
 
     The gateway endpoint for S3 costs nothing; the interface endpoints, which cost by the hour and zone, are
     made where `interfaces` says so. These belong to `security_group` alone, which decides who reaches them.
-    The policy of each decides whose requests it lets through, for what. `pod_identity` says how pods get
-    their roles, or that there are none.
+    The policy of each decides whose requests it lets through, for what. `for_pods` says that the gateway runs
+    as pods of the platform's own cluster, and not as tasks.
     """
 
     def __init__(
@@ -27,16 +27,16 @@ class ServiceEndpoints(Construct):
         security_group: ec2.ISecurityGroup,
         catalog: Catalog,
         interfaces: bool,
-        pod_identity: PodIdentity,
+        for_pods: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
         storage = ec2.GatewayVpcEndpoint(
             self, "S3", vpc=vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
         )
-        for statement in s3_statements(stack, pod_identity):
+        for statement in s3_statements(stack, for_pods=for_pods):
             storage.add_to_policy(statement)
-        endpoints = interface_endpoints(stack, catalog, pod_identity) if interfaces else ()
+        endpoints = interface_endpoints(stack, catalog, for_pods=for_pods) if interfaces else ()
         for name, service, statements in endpoints:
             endpoint = ec2.InterfaceVpcEndpoint(
                 self,

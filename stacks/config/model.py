@@ -130,9 +130,16 @@ def _not_on_eks(service: Service, compute: Compute) -> Iterator[Breach]:
 
 
 def _cluster_elsewhere(compute: Compute, network: Network) -> Iterator[Breach]:
-    if compute.existing is not None and network.existing is None:
+    if compute.existing is None:
+        return
+    if network.existing is None:
         allowed = "a cluster that is made here, unless network.existing names the VPC that it is in"
         fix = "name that VPC in network.existing, or remove existing"
+        yield Breach(("existing",), compute.existing.name, allowed, fix)
+    elif network.endpoints != "none":
+        # They take over the services' names in its VPC, and admit neither its nodes nor most of their calls.
+        allowed = "a cluster that is made here, unless network.endpoints is none"
+        fix = "write none in network.endpoints, or remove existing"
         yield Breach(("existing",), compute.existing.name, allowed, fix)
 
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 import aws_cdk as cdk
 import pytest
 
-from gatehouse.endpoint_policies import PodIdentity, interface_endpoints
+from gatehouse.endpoint_policies import interface_endpoints
 from gateway.catalog import Catalog
 from operations.assembly import Stack
 from stacks.config.load import load_environment
@@ -27,15 +27,15 @@ def test_subnets_are_as_large_as_the_rule_says(production_stacks: dict[str, Stac
 
 
 @pytest.mark.parametrize(
-    ("pod_identity", "others", "kept"),
-    [(None, 0, ADDRESSES_NOT_FOR_TASKS), ("pod-identity", OF_A_CLUSTER + OF_ADD_ONS, ADDRESSES_NOT_FOR_PODS)],
+    ("for_pods", "others", "kept"),
+    [(False, 0, ADDRESSES_NOT_FOR_TASKS), (True, OF_A_CLUSTER + OF_ADD_ONS, ADDRESSES_NOT_FOR_PODS)],
 )
 def test_the_rule_keeps_addresses_for_every_endpoint_and_an_internal_load_balancer(
-    pod_identity: PodIdentity, others: int, kept: int
+    for_pods: bool, others: int, kept: int
 ) -> None:
     stack = cdk.Stack(env=cdk.Environment(account="111111111111", region=REGION))
     sagemaker = {"name": "own", "provider": "sagemaker", "region": REGION, "endpoint_name": "own"}
     catalog = Catalog.model_validate({"models": [{"name": "own", "deployments": [sagemaker]}]})
-    endpoints = [endpoint.construct_id for endpoint in interface_endpoints(stack, catalog, pod_identity)]
+    endpoints = [endpoint.construct_id for endpoint in interface_endpoints(stack, catalog, for_pods=for_pods)]
     assert "SageMakerRuntime" in endpoints
     assert len(endpoints) + RESERVED_BY_AWS + OF_A_LOAD_BALANCER + others <= kept

@@ -116,7 +116,7 @@ def _roles(template: ServiceTemplate) -> dict[str, str]:
 
 def _container(container: Mapping[str, Any], pod: Mapping[str, Any], manifests: Manifests) -> Container:
     security = {**pod.get("securityContext", {}), **container["securityContext"]}
-    limits = container["resources"]["limits"]
+    share = container["resources"]["requests"]
     mounts = {each["name"]: each["mountPath"] for each in container.get("volumeMounts", [])}
     probe = container.get("livenessProbe")
     return Container(
@@ -127,8 +127,8 @@ def _container(container: Mapping[str, Any], pod: Mapping[str, Any], manifests: 
         secrets=manifests.secret_files(
             {"volumes": [each for each in pod.get("volumes", []) if each["name"] in mounts]}
         ),
-        cpu_millicores=int(limits["cpu"].removesuffix("m")),
-        memory_mib=int(limits["memory"].removesuffix("Mi")),
+        cpu_millicores=int(share["cpu"].removesuffix("m")),
+        memory_mib=int(share["memory"].removesuffix("Mi")),
         user=security["runAsUser"],
         read_only_root=security["readOnlyRootFilesystem"],
         capabilities_dropped=tuple(security["capabilities"]["drop"]),

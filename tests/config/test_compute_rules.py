@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,40 @@ def test_a_cluster_that_was_there_is_in_a_vpc_that_was_there(problems_after: Pro
     assert (
         ": compute.existing is shared; allowed: a cluster that is made here, unless network.existing" in line
     )
+
+
+def _in_its_vpc(endpoints: str) -> list[tuple[str, str]]:
+    """Edits of prod-eks that put it into a cluster that was there, beside endpoints of the platform's."""
+    ids = {kind: ", ".join(f"subnet-{kind}{zone:016x}" for zone in range(3)) for kind in "abc"}
+    tables = ", ".join(f"rtb-{zone:017x}" for zone in range(3))
+    vpc = (
+        f"  endpoints: {endpoints}\n"
+        "  existing:\n"
+        "    vpc_id: vpc-0123456789abcdef0\n"
+        f"    public_subnet_ids: [{ids['a']}]\n"
+        f"    service_subnet_ids: [{ids['b']}]\n"
+        f"    data_subnet_ids: [{ids['c']}]\n"
+        f"    service_route_table_ids: [{tables}]\n"
+    )
+    groups = "security_group_id: sg-0123456789abcdef0, pod_security_group_id: sg-0fedcba9876543210"
+    cluster = f"  existing: {{name: shared, {groups}}}\n"
+    return [("  cidr: 10.43.0.0/16\n", vpc), (ADMINISTRATORS, cluster)]
+
+
+def test_endpoints_for_the_gateway_alone_cut_no_cluster_off_from_aws(problems_after: ProblemsAfter) -> None:
+    (line,) = problems_after("prod-eks", *_in_its_vpc("all"))
+    assert (
+        ": compute.existing is shared; allowed: a cluster that is made here, unless network.endpoints" in line
+    )
+
+
+def test_a_cluster_may_be_there_in_a_vpc_with_endpoints_of_its_own(config_directory: Path) -> None:
+    file = config_directory / "prod-eks.yaml"
+    text = file.read_text(encoding="utf-8")
+    for old, new in _in_its_vpc("none"):
+        text = text.replace(old, new, 1)
+    file.write_text(text, encoding="utf-8")
+    assert load_environment("prod-eks", config_directory).compute.existing is not None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
-from gatehouse.endpoint_policies import PodIdentity
 from gatehouse.endpoints import ServiceEndpoints
 from gatehouse.security_groups import SecurityGroups
 from gateway.catalog import Catalog
@@ -50,9 +49,7 @@ PLAIN = _catalog()
 
 
 @cache
-def _template(
-    catalog: str = PLAIN, *, interfaces: bool = True, pod_identity: PodIdentity = None
-) -> dict[str, Any]:
+def _template(catalog: str = PLAIN, *, interfaces: bool = True, for_pods: bool = False) -> dict[str, Any]:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = cdk.App(context=context, builtin_cloud_formation_validation=False, analytics_reporting=False)
     stack = cdk.Stack(app, "Stack", env=cdk.Environment(account=ACCOUNT, region=REGION))
@@ -84,7 +81,7 @@ def _template(
         security_group=groups.endpoints,
         catalog=Catalog.model_validate_json(catalog),
         interfaces=interfaces,
-        pod_identity=pod_identity,
+        for_pods=for_pods,
     )
     return dict(Template.from_stack(stack).to_json())
 
@@ -105,8 +102,8 @@ def _service(name: Any) -> str:
     return text.rpartition("amazonaws.")[2].partition(".")[2]
 
 
-def _policy(service: str, catalog: str = PLAIN, pod_identity: PodIdentity = None) -> list[Statement]:
-    endpoints = _endpoints(_template(catalog, pod_identity=pod_identity))
+def _policy(service: str, catalog: str = PLAIN, *, for_pods: bool = False) -> list[Statement]:
+    endpoints = _endpoints(_template(catalog, for_pods=for_pods))
     statements: list[Statement] = endpoints[service]["PolicyDocument"]["Statement"]
     return statements
 
@@ -337,13 +334,8 @@ FOR_PODS = {"cloudformation", "ec2", "eks", "eks-auth"}
 
 
 def test_nodes_pods_and_their_deployment_have_some_more() -> None:
-    with_pods = _endpoints(_template(pod_identity="pod-identity")).keys()
+    with_pods = _endpoints(_template(for_pods=True)).keys()
     assert with_pods == FOR_EVERY_TASK | FOR_PODS | {"s3"}
-
-
-def test_pods_that_a_provider_vouches_for_need_no_pod_identity() -> None:
-    with_pods = _endpoints(_template(pod_identity="oidc")).keys()
-    assert with_pods == FOR_EVERY_TASK | FOR_PODS - {"eks-auth"} | {"s3"}
 
 
 @pytest.mark.parametrize(
@@ -362,32 +354,22 @@ def test_pods_that_a_provider_vouches_for_need_no_pod_identity() -> None:
 def test_what_pods_and_their_deployment_ask_is_about_the_account_s_own(
     service: str, action: str, resource: str
 ) -> None:
-    statement = _allowing(_policy(service, pod_identity="pod-identity"), action)
+    statement = _allowing(_policy(service, for_pods=True), action)
     assert _accounts(statement) == [ACCOUNT]
     assert _several(statement["Action"]) == [action]
     assert _several(statement["Resource"]) == [resource]
 
 
 def test_no_instance_is_started_through_an_endpoint() -> None:
-    (statement,) = _policy("ec2", pod_identity="pod-identity")
+    (statement,) = _policy("ec2", for_pods=True)
     assert statement["Action"] == ["ec2:DescribeTags", "ec2:DescribeVolumes"]
     assert _accounts(statement) == [ACCOUNT]
-
-
-def test_pods_get_the_account_s_roles_alone_for_a_provider_s_token() -> None:
-    action = "sts:AssumeRoleWithWebIdentity"
-    statement = _allowing(_policy("sts", pod_identity="oidc"), action)
-    assert _several(statement["Resource"]) == [f"arn:aws:iam::{ACCOUNT}:role/*"]
-    without: tuple[PodIdentity, ...] = (None, "pod-identity")
-    for identity in without:
-        statements = _policy("sts", pod_identity=identity)
-        assert not any(action in _several(each["Action"]) for each in statements)
 
 
 def test_the_function_that_applies_manifests_answers_cloudformation() -> None:
     action = "s3:PutObject"
     bucket = "arn:aws:s3:::cloudformation-custom-resource-response-eucentral1/*"
-    statements = _policy("s3", pod_identity="pod-identity")
+    statements = _policy("s3", for_pods=True)
     (answer,) = [each for each in statements if _several(each["Action"]) == [action]]
     assert answer["Resource"] == bucket
     assert not any(_several(each["Action"]) == [action] for each in _policy("s3"))

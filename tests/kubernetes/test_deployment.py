@@ -60,12 +60,17 @@ def test_what_a_container_said_last_is_in_its_status() -> None:
 
 
 def test_requests_are_limits_so_that_80_percent_of_one_are_80_percent_of_the_other() -> None:
-    pod = deployed_pod(workload(cpu_units=1024, memory_mib=2048))
-    containers = [*pod["containers"], *pod["initContainers"]]
-    for container in containers:
-        assert container["resources"]["requests"] == container["resources"]["limits"]
-    assert containers[0]["resources"]["limits"] == {"cpu": "968m", "memory": "1856Mi"}
-    assert containers[1]["resources"]["limits"] == {"cpu": "31m", "memory": f"{collector.MEMORY_MIB}Mi"}
+    found = deployed_container(workload(cpu_units=1024, memory_mib=2048))["resources"]
+    assert found["requests"] == found["limits"] == {"cpu": "968m", "memory": "1856Mi"}
+
+
+def test_the_collector_has_its_share_and_more_cpu_while_there_is_some() -> None:
+    (sidecar,) = deployed_pod(workload())["initContainers"]
+    memory = f"{collector.MEMORY_MIB}Mi"
+    assert sidecar["resources"] == {
+        "requests": {"cpu": "31m", "memory": memory},
+        "limits": {"cpu": "250m", "memory": memory},
+    }
 
 
 def test_without_a_collector_the_gateway_has_all() -> None:

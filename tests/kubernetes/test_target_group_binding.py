@@ -14,6 +14,15 @@ def test_pods_are_bound_by_their_addresses_to_the_platform_s_target_group() -> N
     }
 
 
+def test_another_port_s_target_group_has_a_binding_of_its_own() -> None:
+    # A binding's target group cannot be changed, and another port makes another group.
+    names = {
+        only(prerequisites(workload(profile)), "TargetGroupBinding")["metadata"]["name"]
+        for profile in ("gatehouse", "litellm")
+    }
+    assert names == {"gateway-8080", "gateway-4000"}
+
+
 def test_the_service_is_the_pods_port_and_reachable_from_outside_by_nobody() -> None:
     spec = only(prerequisites(workload()), "Service")["spec"]
     assert spec["type"] == "ClusterIP"

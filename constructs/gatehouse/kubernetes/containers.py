@@ -1,4 +1,4 @@
-"""What every container has in common: it can change nothing, and has exactly what it asks for."""
+"""What every container has in common: it can change nothing, and has what it asks for."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,23 @@ def security(user: str) -> core.SecurityContext:
     )
 
 
-def resources(*, cpu_units: int, memory_mib: int) -> core.ResourceRequirements:
+def resources(
+    *, cpu_units: int, memory_mib: int, most_cpu_units: int | None = None
+) -> core.ResourceRequirements:
     """A container's share, which is its limit, too: others on its node take nothing from it.
 
-    So a percentage of what it asks for is one of its limit, and the node kills it last when memory runs out.
+    So a percentage of what it asks for is one of its limit. most_cpu_units: what it may take in place of its
+    share of CPU while nobody else needs it.
     """
-    millicores = cpu_units * _MILLICORES_OF_A_CORE // _CPU_UNITS_OF_A_CORE
-    share = {"cpu": f"{millicores}m", "memory": f"{memory_mib}Mi"}
-    return core.ResourceRequirements(requests=dict(share), limits=dict(share))
+    memory = f"{memory_mib}Mi"
+    return core.ResourceRequirements(
+        requests={"cpu": _millicores(cpu_units), "memory": memory},
+        limits={"cpu": _millicores(most_cpu_units or cpu_units), "memory": memory},
+    )
+
+
+def _millicores(cpu_units: int) -> str:
+    return f"{cpu_units * _MILLICORES_OF_A_CORE // _CPU_UNITS_OF_A_CORE}m"
 
 
 def variables(values: Mapping[str, str], *, region: str) -> list[core.EnvVar]:

@@ -20,6 +20,9 @@ SURGE = "25%"
 MIN_READY_SECONDS = 15
 # Without any progress for so long a rollout has failed: time for a new node and for pulling the image.
 PROGRESS_DEADLINE_SECONDS = 300
+# A share is no limit on ECS. With that alone the collector would take most of a minute to start, and answer
+# its probe late; and a pod whose collector does not run is not ready.
+COLLECTOR_MOST_CPU_UNITS = 256
 ZONE = "topology.kubernetes.io/zone"
 NODE = "kubernetes.io/hostname"
 
@@ -87,7 +90,11 @@ def _collector(workload: Workload, image_uri: str) -> core.Container:
         image=image_uri,
         restartPolicy="Always",
         env=variables({collector.VARIABLE: configuration}, region=workload.region),
-        resources=resources(cpu_units=collector.CPU_UNITS, memory_mib=collector.MEMORY_MIB),
+        resources=resources(
+            cpu_units=collector.CPU_UNITS,
+            memory_mib=collector.MEMORY_MIB,
+            most_cpu_units=COLLECTOR_MOST_CPU_UNITS,
+        ),
         securityContext=security(collector.USER),
         livenessProbe=probes.collector_liveness(),
     )

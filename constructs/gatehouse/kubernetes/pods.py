@@ -40,7 +40,7 @@ def image_container(
     ]
     from_secrets: list[core.EnvVar] = []
     if secrets:
-        # Also where it reads variables: what they are taken from is there as long as a pod mounts the files.
+        # Also where it reads variables: what they are taken from is made of the files that a pod has mounted.
         mounts.append(secrets_mount())
         if secrets_variable is None:
             from_secrets = secret_variables(class_name(workload, name, secrets), secrets)

@@ -31,7 +31,8 @@ def target_group_binding(workload: Workload) -> Manifest:
     return {
         "apiVersion": _API_VERSIONS[workload.cluster.load_balancing],
         "kind": "TargetGroupBinding",
-        "metadata": workload.metadata(GATEWAY, GATEWAY).to_dict(),
+        # By the port, for another one makes another target group, and a binding stays with its own for ever.
+        "metadata": workload.metadata(f"{GATEWAY}-{workload.profile.port}", GATEWAY).to_dict(),
         "spec": {
             "targetGroupARN": workload.target_group_arn,
             "targetType": "ip",

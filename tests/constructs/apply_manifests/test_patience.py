@@ -12,15 +12,10 @@ from local.kubernetes import controllers
 from local.kubernetes.cluster import Cluster, Fault
 from local.kubernetes.server import serve
 from local.kubernetes.tokens import TokenReview
-from tests.constructs.apply_manifests.conftest import (
-    NAME,
+from tests.constructs.apply_manifests.conftest import NAME, REGION, SHORT_SECONDS, Aws, Clock, Stack
+from tests.constructs.apply_manifests.objects import (
     NAMESPACE,
-    REGION,
-    SHORT_SECONDS,
-    Aws,
-    Clock,
     Object,
-    Stack,
     a_config_map,
     a_gateway,
     a_job,

@@ -7,15 +7,10 @@ import pytest
 from gatehouse.functions.apply_manifests.ownership import LABEL
 from local.kubernetes import controllers
 from local.kubernetes.cluster import Cluster, Fault
-from tests.constructs.apply_manifests.conftest import (
-    ALARM,
-    NAME,
+from tests.constructs.apply_manifests.conftest import ALARM, NAME, SHORT_SECONDS, STACK, Aws, Stack
+from tests.constructs.apply_manifests.objects import (
     NAMESPACE,
-    SHORT_SECONDS,
-    STACK,
-    Aws,
     Object,
-    Stack,
     a_config_map,
     a_gateway,
     a_job,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from gatehouse.functions.apply_manifests.kubernetes_api import KubernetesApi, Object
+from gatehouse.functions.apply_manifests.kubernetes_api import ApiError, KubernetesApi, Object
 from gatehouse.functions.apply_manifests.ownership import describe
 from gatehouse.functions.apply_manifests.pods import explain
 
@@ -74,13 +74,17 @@ class Waiting:
         sleep(POLL_SECONDS)
 
     def _why(self, found: Object) -> str:
-        """What the object says of itself, and its pods of theirs."""
+        """What the object says of itself, and its pods of theirs if the cluster lets them be asked."""
         conditions = [c for c in found.get("status", {}).get("conditions", []) if c.get("message")]
         labels = {_JOB_LABEL: found["metadata"]["name"]}
         if found["kind"] == "Deployment":
             labels = found["spec"]["selector"]["matchLabels"]
         said = [f"{condition['type']}: {condition['message']}" for condition in conditions]
-        return "\n".join([*said, explain(self.api, found["metadata"]["namespace"], labels)])
+        try:
+            said.append(explain(self.api, found["metadata"]["namespace"], labels))
+        except ApiError as error:
+            said.append(f"its pods tell nothing: {error}")
+        return "\n".join(said)
 
 
 def has_failed(job: Object) -> bool:
