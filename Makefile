@@ -59,15 +59,16 @@ test: install lint ## Everything that CI runs without root
 # compute. What fails runs once more, alone: what passes then is unstable and has to be mended, what fails again is
 # broken.
 FLEETS := $(addprefix gateway_image/tests/,directory identity integration ledger migrations)
-SYSTEM := $(addprefix tests/,security system)
 FAULTS := $(addprefix tests/,limits resilience)
+ATTACKS := tests/security
+SYSTEM := tests/system
 PYTEST = pytest -q $(PLUGINS) -o cache_dir=.pytest_cache/$@
 RERUN = { [ $$? -eq 1 ] && echo "Once more, alone:" >&2 && $(PYTEST) --last-failed --last-failed-no-failures=none
 
 .PHONY: test-gateway test-fleets test-platform test-system
 test-gateway: TESTS = $(addprefix --ignore ,$(FLEETS)) gateway_image/tests $(FAULTS)
-test-fleets: TESTS = $(FLEETS)
-test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM) $(FAULTS)) tests
+test-fleets: TESTS = $(FLEETS) $(ATTACKS)
+test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM) $(FAULTS) $(ATTACKS)) tests
 test-system: TESTS = $(SYSTEM)
 # Only the gateway's tests use it, and it takes a second to load.
 test-platform test-system: PLUGINS = -p no:schemathesis

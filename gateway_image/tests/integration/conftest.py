@@ -50,7 +50,7 @@ CATALOG = {
         }
         for name, model_id, first_byte_seconds in (
             ("claude", "anthropic.claude-haiku-4-5-20251001-v1:0", 10),
-            ("fast", "anthropic.claude-sonnet-4-6", 2),
+            ("fast", "anthropic.claude-sonnet-4-6", 4),
         )
     ]
 }

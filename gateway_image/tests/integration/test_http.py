@@ -132,7 +132,7 @@ def test_a_caller_that_reads_slowly_costs_no_memory(gateway: Any, simulator: Run
     for _ in range(2):
         before = process.memory_info().rss
         with send_raw(gateway, chat_body("fast", stream=True)) as connection:
-            assert connection.recv(16)
+            assert connection.recv(16) == b"HTTP/1.1 200 OK\r"
             time.sleep(0.5)
             assert simulator.control.calls()[-1].outcome == "running"
             growth.append(process.memory_info().rss - before)
