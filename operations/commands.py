@@ -110,7 +110,7 @@ class Command(click.Command):
         """Write the command's own options apart from the shared ones."""
         _write_options(self, ctx, formatter, self._shared)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
         """Write the examples."""
         _write_examples(self._examples, formatter)
 

@@ -97,7 +97,7 @@ def _written(manifest: Manifest, *, wave: int | None) -> Manifest:
 class _Dumper(yaml.SafeDumper):
     """YAML that every reader understands alike."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML's signature)
         """The same object in two places is written twice."""
         return True
 

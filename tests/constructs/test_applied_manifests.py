@@ -12,10 +12,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from gatehouse.functions.apply_manifests import kubernetes_api, ownership
+from gatehouse.functions.apply_manifests import ownership
 from gatehouse.kubernetes.applied_manifests import RESOURCE_TYPE, AppliedManifests, ManifestFunction
 from gatehouse.kubernetes.cluster_reference import ClusterReference
-from gatehouse.kubernetes.manifest import FIELD_MANAGER, MANAGED_BY, Manifest
+from gatehouse.kubernetes.manifest import MANAGED_BY, Manifest
 from tests.constructs.conftest import ACCOUNT, REGION
 
 ARN = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/gatehouse-prod"
@@ -197,7 +197,6 @@ def test_a_secret_never_stands_in_a_template() -> None:
         AppliedManifests(stack, "Applied", function=_function(stack), manifests=[secret], watch_alarms=False)
 
 
-def test_the_function_s_words_are_the_platform_s() -> None:
-    """It is packaged alone and cannot import them."""
-    assert kubernetes_api.FIELD_MANAGER == FIELD_MANAGER
+def test_the_function_s_label_is_the_platform_s() -> None:
+    """It is packaged alone and cannot import it."""
     assert {ownership.MANAGED_BY: "gatehouse"} == MANAGED_BY

@@ -10,19 +10,32 @@ from tests.constructs.conftest import Properties
 NOWHERE = "255.255.255.255/32"  # the CDK's way to say it
 
 
-@pytest.fixture
-def groups(stack: cdk.Stack, vpc: ec2.IVpc) -> SecurityGroups:
+def security_groups(
+    stack: cdk.Stack,
+    vpc: ec2.IVpc,
+    *,
+    has_ipv6: bool = False,
+    asks_issuer: bool = False,
+    callers: str = "192.0.2.0/24",
+    nodes: str | None = None,
+) -> SecurityGroups:
     return SecurityGroups(
         stack,
         "Groups",
         vpc=vpc,
-        has_ipv6=False,
-        load_balancer_asks_issuer=False,
-        allowed_cidrs=["192.0.2.0/24"],
+        has_ipv6=has_ipv6,
+        load_balancer_asks_issuer=asks_issuer,
+        allowed_cidrs=[callers],
         service_port=8080,
         database_port=5432,
         cache_port=6379,
+        existing_service_group_id=nodes,
     )
+
+
+@pytest.fixture
+def groups(stack: cdk.Stack, vpc: ec2.IVpc) -> SecurityGroups:
+    return security_groups(stack, vpc)
 
 
 def _group(reference: dict[str, Any]) -> str:
@@ -47,18 +60,7 @@ def test_the_chain_is_the_only_way_in(properties: Properties) -> None:
 def test_nodes_of_others_take_the_place_of_the_tasks(
     stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
 ) -> None:
-    SecurityGroups(
-        stack,
-        "Groups",
-        vpc=vpc,
-        has_ipv6=False,
-        load_balancer_asks_issuer=False,
-        allowed_cidrs=["192.0.2.0/24"],
-        service_port=8080,
-        database_port=5432,
-        cache_port=6379,
-        existing_service_group_id="sg-0123456789abcdef0",
-    )
+    security_groups(stack, vpc, nodes="sg-0123456789abcdef0")
     rules = properties("AWS::EC2::SecurityGroupIngress")
     (into_nodes,) = (rule for rule in rules if rule["GroupId"] == "sg-0123456789abcdef0")
     assert (_group(into_nodes["SourceSecurityGroupId"]), into_nodes["FromPort"]) == ("LoadBalancer", 8080)
@@ -119,17 +121,7 @@ def test_every_rule_opens_one_port(properties: Properties) -> None:
 def test_callers_and_providers_may_have_ipv6_addresses(
     stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
 ) -> None:
-    SecurityGroups(
-        stack,
-        "Groups",
-        vpc=vpc,
-        has_ipv6=True,
-        load_balancer_asks_issuer=False,
-        allowed_cidrs=["2001:db8::/32"],
-        service_port=8080,
-        database_port=5432,
-        cache_port=6379,
-    )
+    security_groups(stack, vpc, has_ipv6=True, callers="2001:db8::/32")
     groups = {group["GroupDescription"]: group for group in properties("AWS::EC2::SecurityGroup")}
     callers = groups["Callers to the load balancer"]["SecurityGroupIngress"]
     assert sorted((rule["CidrIpv6"], rule["FromPort"]) for rule in callers) == [
@@ -143,17 +135,7 @@ def test_callers_and_providers_may_have_ipv6_addresses(
 def test_a_load_balancer_that_signs_people_in_reaches_who_issues_tokens(
     stack: cdk.Stack, vpc: ec2.IVpc, properties: Properties
 ) -> None:
-    SecurityGroups(
-        stack,
-        "Groups",
-        vpc=vpc,
-        has_ipv6=True,
-        load_balancer_asks_issuer=True,
-        allowed_cidrs=["192.0.2.0/24"],
-        service_port=8080,
-        database_port=5432,
-        cache_port=6379,
-    )
+    security_groups(stack, vpc, has_ipv6=True, asks_issuer=True)
     groups = {group["GroupDescription"]: group for group in properties("AWS::EC2::SecurityGroup")}
     (outward,) = groups["Callers to the load balancer"]["SecurityGroupEgress"]
     assert (outward["CidrIp"], outward["FromPort"], outward["ToPort"]) == ("0.0.0.0/0", 443, 443)

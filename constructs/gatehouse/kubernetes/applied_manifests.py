@@ -13,7 +13,7 @@ from constructs import Construct
 from gatehouse.custom_resource_function import CustomResourceFunction
 from gatehouse.findings import acknowledge
 from gatehouse.kubernetes.cluster_reference import ClusterReference
-from gatehouse.kubernetes.manifest import Manifest, object_id
+from gatehouse.kubernetes.manifest import Manifest
 from gatehouse.python_function import FunctionNetwork
 
 RESOURCE_TYPE = "Custom::KubernetesManifests"
@@ -124,7 +124,7 @@ class AppliedManifests(Construct):
         super().__init__(scope, construct_id)
         if secret := next((manifest for manifest in manifests if manifest["kind"] == "Secret"), None):
             raise ValueError(
-                f"{object_id(secret).name} is a Secret, whose value would stand in the template: "
+                f"{secret['metadata']['name']} is a Secret, whose value would stand in the template: "
                 "keep it in AWS Secrets Manager and mount it by a SecretProviderClass"
             )
         self.resource = function.function.resource(
