@@ -1,6 +1,7 @@
 """The CDK app: one environment's configuration in, that environment's stacks out.
 
-`cdk synth -c environment=prod`; without a context it is dev.
+`cdk synth -c environment=prod`; without a context it is dev. With `-c standby=active` a cold standby
+has all that it needs to take over: until its environment's file says warm, each later deployment needs that.
 """
 
 import sys
@@ -12,6 +13,7 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from gatehouse.findings import acknowledge_role_policies
 from stacks.config.load import ConfigError, load_configuration
+from stacks.config.model import Environment
 from stacks.platform import Platform
 
 DEFAULT_ENVIRONMENT = "dev"
@@ -20,10 +22,14 @@ DEFAULT_ENVIRONMENT = "dev"
 NO_STACK_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 
 
+class ContextError(ValueError):
+    """A value after -c is not one that means something here."""
+
+
 def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None) -> cdk.App:
     """The app with the stacks of the environment that the context names, and the rule packs that judge them.
 
-    `context` and `outdir` default to what the CDK CLI hands over. Raises ConfigError.
+    `context` and `outdir` default to what the CDK CLI hands over. Raises ConfigError, ContextError.
     """
     app = cdk.App(
         context={**NO_STACK_TRACES, **(context or {})},
@@ -33,17 +39,28 @@ def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None
     )
     environment = app.node.try_get_context("environment") or DEFAULT_ENVIRONMENT
     config, catalog = load_configuration(environment)
-    Platform(app, config=config, catalog=catalog)
+    active = _is_active(app.node.try_get_context("standby"), config)
+    Platform(app, config=config, catalog=catalog, standby_active=active)
     acknowledge_role_policies(app)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
     return app
 
 
+def _is_active(standby: str | None, config: Environment) -> bool:
+    if standby not in (None, "active"):
+        raise ContextError(
+            f"standby is {standby}; allowed: active; fix: write -c standby=active, or leave it out"
+        )
+    if standby is not None and config.standby.mode == "none":
+        raise ContextError(f"standby is {standby}, but config/{config.name}.yaml has none; fix: leave it out")
+    return standby is not None
+
+
 def main() -> None:
-    """Synthesize; exit with 2 and the list of problems if the configuration is wrong."""
+    """Synthesize; exit with 2 and the list of problems if the configuration or the context is wrong."""
     try:
         app = build()
-    except ConfigError as error:
+    except (ConfigError, ContextError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     app.synth()

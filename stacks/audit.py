@@ -13,9 +13,10 @@ from gatehouse.object_store import LogBucket, ObjectStore
 from gatehouse.security_hub import SecurityHub, ThreatDetection
 from stacks.config.model import Environment
 from stacks.lifetimes import log_retention, removal_policy
+from stacks.regional_stack import RegionalStack
 
 
-class AuditStack(cdk.Stack):
+class AuditStack(RegionalStack):
     """What is recorded of who did what in the account, and what judges and watches it."""
 
     def __init__(
@@ -27,7 +28,7 @@ class AuditStack(cdk.Stack):
         data_key: kms.IKey,
         log_key: kms.IKey,
     ) -> None:
-        super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        super().__init__(scope, construct_id, config=config)
         if config.audit.trail == "own" or config.audit.config_rules == "recorder":
             access_logs = LogBucket(
                 self, "AccessLogs", retention=cdk.Duration.days(config.log_retention_days)

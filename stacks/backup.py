@@ -8,15 +8,19 @@ from gatehouse import alarms, names
 from gatehouse.backup import DatabaseBackup
 from stacks.config.model import Environment
 from stacks.lifetimes import removal_policy
+from stacks.regional_stack import RegionalStack
 
 
-class BackupStack(cdk.Stack):
-    """The locked vault and what is copied into it."""
+class BackupStack(RegionalStack):
+    """The locked vault and what is copied into it: in each region that region's database.
+
+    So a lost region takes no vault of the other with it, and a promoted replica has locked copies already.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Environment, data_key: kms.IKey
     ) -> None:
-        super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        super().__init__(scope, construct_id, config=config)
         DatabaseBackup(
             self,
             "Database",

@@ -1,5 +1,7 @@
 """The ModelAccess stacks: one for each account and region that serves models."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from constructs import Construct
 
@@ -21,7 +23,6 @@ from stacks.config.model_places import (
     aws_deployments,
     called_as,
     external_id,
-    guardrail_scope,
     model_places,
 )
 from stacks.lifetimes import log_retention, removal_policy
@@ -59,16 +60,19 @@ class ModelAccessStack(cdk.Stack):
                 self._guardrail(config, config.model_access.guardrail)
 
     def _role(self, config: Environment, role_arn: str, deployments: list[AwsDeployment]) -> None:
-        gateway = cdk.Arn.format(
-            cdk.ArnComponents(
-                partition=self.partition,
-                service="iam",
-                region="",
-                account=config.account,
-                resource="role",
-                resource_name=names.task_role(config.name, config.region),
+        gateways = [
+            cdk.Arn.format(
+                cdk.ArnComponents(
+                    partition=self.partition,
+                    service="iam",
+                    region="",
+                    account=config.account,
+                    resource="role",
+                    resource_name=names.task_role(config.name, region),
+                )
             )
-        )
+            for region in config.regions
+        ]
         role_name = role_arn.rpartition("/")[2]
         ModelRole(
             self,
@@ -76,7 +80,7 @@ class ModelAccessStack(cdk.Stack):
             role_arn=role_arn,
             deployments=deployments,
             bedrock_authentication=config.service.bedrock_authentication,
-            trusted_role_arns=[gateway, *config.model_access.checked_by],
+            trusted_role_arns=[*gateways, *config.model_access.checked_by],
             external_id=external_id(config),
             session_tags={"project": "gatehouse", "environment": config.name},
         )
@@ -84,7 +88,7 @@ class ModelAccessStack(cdk.Stack):
     def _observation(self, config: Environment, deployments: list[BedrockDeployment]) -> None:
         key = ModelAccountKey(self, "Key", removal_policy=removal_policy(config)).key
         topic_name = names.alarm_topic(config.name)
-        if (self.account, self.region) != (config.account, config.region):
+        if self.account != config.account or self.region not in config.regions:
             AlarmTopic(self, "Alarms", topic_name=topic_name, key=key, emails=config.alarms.emails)
         ThrottleAlarms(self, "Throttles", deployments=deployments, topic_arn=topic_arn(self, topic_name))
         logged = config.model_access.invocation_logs
@@ -114,7 +118,7 @@ class ModelAccessStack(cdk.Stack):
 
     def _guardrail(self, config: Environment, settings: model_access.Guardrail) -> None:
         filters = settings.content_filters.model_dump()
-        scope = guardrail_scope(self.region) if settings.tier == "standard" else None
+        scope = model_access.guardrail_scope(self.region) if settings.tier == "standard" else None
         guardrail = ModelGuardrail(
             self,
             "Guardrail",
@@ -132,13 +136,13 @@ class ModelAccessStack(cdk.Stack):
         cdk.CfnOutput(self, "GuardrailVersion", value=guardrail.version)
 
 
-def add_model_access(stage: Construct, *, config: Environment, catalog: Catalog) -> None:
-    """Add a stack for each account and region of the catalog's deployments."""
-    for place in model_places(config, catalog):
+def add_model_access(stage: Construct, *, config: Environment, catalogs: Sequence[Catalog]) -> None:
+    """Add a stack for each account and region of the deployments of the catalogs: one for each region's."""
+    for place in model_places(config, *catalogs):
         ModelAccessStack(
             stage,
             names.model_access_stack(place.account, place.region),
             config=config,
             place=place,
-            deployments=aws_deployments(catalog),
+            deployments=aws_deployments(*catalogs),
         )

@@ -13,9 +13,10 @@ from gatehouse.security_groups import SecurityGroups
 from gateway.catalog import Catalog
 from stacks.config.model import Environment
 from stacks.lifetimes import log_retention, removal_policy
+from stacks.regional_stack import RegionalStack
 
 
-class NetworkStack(cdk.Stack):
+class NetworkStack(RegionalStack):
     """The VPC, its endpoints and every security group."""
 
     def __init__(
@@ -27,7 +28,7 @@ class NetworkStack(cdk.Stack):
         catalog: Catalog,
         log_key: kms.IKey,
     ) -> None:
-        super().__init__(scope, construct_id, termination_protection=config.termination_protection)
+        super().__init__(scope, construct_id, config=config)
         existing = config.compute.existing
         self._zones = config.network.availability_zones
         self.network = _network(self, config, log_key)

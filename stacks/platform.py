@@ -8,21 +8,23 @@ from gateway.catalog import Catalog
 from stacks.audit import AuditStack
 from stacks.backup import BackupStack
 from stacks.config.model import Environment
-from stacks.data import DataStack
-from stacks.edge import EdgeStack
-from stacks.identity import IdentityStack
-from stacks.keys import KeysStack
 from stacks.model_access import add_model_access
-from stacks.network import NetworkStack
-from stacks.observability import ObservabilityStack
-from stacks.registry import RegistryStack
-from stacks.service import ServiceStack
+from stacks.recovery import RecoveryStack
+from stacks.region import RegionalPlatform
+from stacks.standby import standby_environment
+from stacks.standby_catalog import regional_catalogs, standby_catalog
 
 
 class Platform(cdk.Stage):
-    """All stacks of an environment, in its account and region; they are called `gatehouse-<name>-<stack>`."""
+    """All stacks of an environment; they are called `gatehouse-<name>-<stack>`.
 
-    def __init__(self, scope: Construct, *, config: Environment, catalog: Catalog) -> None:
+    Those of its standby region, if it has one, come after `Standby-`. standby_active: the primary region is
+    lost, and a cold standby runs gateways, too.
+    """
+
+    def __init__(
+        self, scope: Construct, *, config: Environment, catalog: Catalog, standby_active: bool = False
+    ) -> None:
         super().__init__(
             scope,
             names.stage(config.name),
@@ -30,45 +32,27 @@ class Platform(cdk.Stage):
         )
         cdk.Tags.of(self).add("project", "gatehouse")
         cdk.Tags.of(self).add("environment", config.name)
-        keys = KeysStack(self, "Keys", config=config)
-        ObservabilityStack(self, "Observability", config=config, data_key=keys.data_key)
+        primary = RegionalPlatform(self, config=config, catalog=catalog)
         if not config.audit.is_elsewhere:
-            AuditStack(self, "Audit", config=config, data_key=keys.data_key, log_key=keys.log_key)
-        identity = IdentityStack(self, "Identity", config=config, log_key=keys.log_key)
-        registry = RegistryStack(self, "Registry", config=config, data_key=keys.data_key)
-        network = NetworkStack(self, "Network", config=config, catalog=catalog, log_key=keys.log_key)
-        data = DataStack(
-            self,
-            "Data",
-            config=config,
-            network=network.network,
-            security_groups=network.security_groups,
-            data_key=keys.data_key,
-            log_key=keys.log_key,
-        )
+            AuditStack(
+                self, "Audit", config=config, data_key=primary.keys.data_key, log_key=primary.keys.log_key
+            )
         if config.backup.enabled:
-            BackupStack(self, "Backup", config=config, data_key=keys.data_key)
-        edge = EdgeStack(
-            self,
-            "Edge",
-            config=config,
-            network=network.network,
-            security_groups=network.security_groups,
-            log_key=keys.log_key,
-        )
-        service = ServiceStack(
-            self,
-            "Service",
-            config=config,
-            catalog=catalog,
-            network=network.network,
-            security_groups=network.security_groups,
-            data=data,
-            identity=identity,
-            registry=registry,
-            edge=edge,
-            data_key=keys.data_key,
-            log_key=keys.log_key,
-        )
-        service.add_stack_dependency(registry)
-        add_model_access(self, config=config, catalog=catalog)
+            BackupStack(self, "Backup", config=config, data_key=primary.keys.data_key)
+        here = standby_environment(config, active=standby_active)
+        if here is not None:
+            standby = RegionalPlatform(self, config=here, catalog=standby_catalog(here, catalog))
+            standby.follow(primary)
+            if here.backup.enabled:
+                backup = names.standby_stack("Backup")
+                BackupStack(self, backup, config=here, data_key=standby.keys.data_key)
+            if here.runs_gateways:
+                recovery = RecoveryStack(
+                    self,
+                    names.standby_stack("Recovery"),
+                    config=here,
+                    data_key=standby.keys.data_key,
+                    log_key=standby.keys.log_key,
+                )
+                standby.take_part_in(recovery, primary)
+        add_model_access(self, config=config, catalogs=regional_catalogs(config, catalog))

@@ -24,10 +24,11 @@ from stacks.data import DataStack
 from stacks.edge import EdgeStack
 from stacks.identity import IdentityStack
 from stacks.images import bundled_profile, foreign_profile
+from stacks.regional_stack import RegionalStack
 from stacks.registry import RegistryStack
 
 
-class ServiceStack(cdk.Stack):
+class ServiceStack(RegionalStack):
     """The gateway itself, the models that it serves, and the migrations that run before each rollout.
 
     Another gateway than the bundled one brings its own configuration of models, and maybe no migrations.
@@ -52,7 +53,7 @@ class ServiceStack(cdk.Stack):
         super().__init__(
             scope,
             construct_id,
-            termination_protection=config.termination_protection,
+            config=config,
             synthesizer=ImageSynthesizer(
                 repository_name=names.image_repository(config.name), repository_stack=registry
             ),
@@ -64,6 +65,7 @@ class ServiceStack(cdk.Stack):
             load_balancer=edge.load_balancer,
             canary_percent=config.service.canary_percent,
             topic_arn=topic_arn,
+            alarm_name=names.health_alarm(config.name) if config.standby_region else None,
         )
         if config.image.profile == "gatehouse":
             models = _model_configuration(self, config, catalog, errors)
@@ -135,18 +137,19 @@ def _ask_who_calls(
             "TokenVerification",
             listener=edge.listener,
             target_group=targets.groups[0],
-            issuer=identity.directory.issuer,
+            issuer=identity.issuer,
         )
-    if config.edge.sign_in_paths:
+    directory = identity.directory
+    if config.edge.sign_in_paths and directory is not None:
         BrowserSignIn(
             stack,
             "BrowserSignIn",
             listener=edge.listener,
             target_group=targets.groups[0],
             paths=config.edge.sign_in_paths,
-            user_pool=identity.directory.user_pool,
-            client=identity.directory.console_client,
-            domain=identity.directory.domain,
+            user_pool=directory.user_pool,
+            client=directory.console_client,
+            domain=directory.domain,
         )
 
 

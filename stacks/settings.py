@@ -55,8 +55,8 @@ def gateway_settings(
             "image_url_hosts": json.dumps(service.image_url_hosts, separators=(",", ":")),
         },
         secrets={
-            "api_keys": SecretValue(data.bootstrap_keys.secret),
-            "key_hashing_secret": SecretValue(data.key_hashing_secret.secret, key_hashing_secret.FIELD),
+            "api_keys": SecretValue(data.bootstrap_keys),
+            "key_hashing_secret": SecretValue(data.key_hashing_secret, key_hashing_secret.FIELD),
         },
     )
 

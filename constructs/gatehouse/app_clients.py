@@ -9,6 +9,8 @@ from gatehouse.user_pool import ATTRIBUTES
 
 RESOURCE_SERVER = "gateway"
 INVOKE = cognito.ResourceServerScope(scope_name="invoke", scope_description="Call models")
+# As tokens write it.
+INVOKE_SCOPE = f"{RESOURCE_SERVER}/{INVOKE.scope_name}"
 # Where a program on a person's own machine waits for the answer of the sign-in page: Cognito compares ports,
 # and one may be taken.
 LOOPBACK_URLS = tuple(f"http://127.0.0.1:{port}/callback" for port in (8400, 8401, 8402))

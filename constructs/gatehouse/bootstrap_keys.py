@@ -7,6 +7,7 @@ from constructs import Construct
 
 from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
+from gatehouse.keys import CopyRegion
 
 FIRST_CALLER = "bootstrap"
 KEY_LENGTH = 48
@@ -22,6 +23,7 @@ class BootstrapKeys(Construct):
         *,
         encryption_key: kms.IKey,
         removal_policy: cdk.RemovalPolicy,
+        copies: CopyRegion | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.secret: secretsmanager.ISecret = GeneratedSecret(
@@ -32,6 +34,7 @@ class BootstrapKeys(Construct):
             length=KEY_LENGTH,
             encryption_key=encryption_key,
             removal_policy=removal_policy,
+            copies=copies,
         )
         reason = "Its owner hands the key to a caller: replacing it unasked would lock that caller out."
         acknowledge(self.secret, {"SMG4": reason})

@@ -29,7 +29,7 @@ class CustomResourceFunction(PythonFunction):
         handler: str,
         description: str,
         timeout: cdk.Duration,
-        log_key: kms.IKey,
+        log_key: kms.IKey | None,
         log_retention: logs.RetentionDays,
         removal_policy: cdk.RemovalPolicy,
         network: FunctionNetwork | None = None,

@@ -94,6 +94,71 @@ class DatabaseAlarms(Construct):
         notify(alarm, self._topic_arn)
 
 
+class ReplicaAlarm(Construct):
+    """Tells `topic_arn` when a replica lags behind its source by more than `recovery_point`.
+
+    Its lag is the age of the last change that it has: gateways make one every few seconds. `is_replica` says
+    whether the instance is one until a failover; then it tells of an instance that is none, too.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        replica: rds.IDatabaseInstance,
+        recovery_point: cdk.Duration,
+        topic_arn: str,
+        is_replica: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        missing = cloudwatch.TreatMissingData
+        seconds = recovery_point.to_seconds()
+        alarm = cloudwatch.Alarm(
+            self,
+            "Lag",
+            alarm_description=f"The database's replica has been more than {seconds} seconds behind for three "
+            "minutes, or does not follow: if the other region is lost now, more is lost than "
+            "standby.recovery_point_seconds allows. Look at the alarms of the other region's database. In "
+            "the standby's region it goes off with a failover, too, until that has the replica again.",
+            metric=replica.metric("ReplicaLag", period=cdk.Duration.minutes(1), statistic="Maximum"),
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            threshold=seconds,
+            evaluation_periods=3,
+            treat_missing_data=missing.BREACHING if is_replica else missing.NOT_BREACHING,
+        )
+        notify(alarm, topic_arn)
+
+
+class ReplicationSlotAlarm(Construct):
+    """Tells `topic_arn` when what a replica has not fetched fills half of the `limit_mib` kept for it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        source: rds.IDatabaseInstance,
+        limit_mib: int,
+        topic_arn: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        alarm = cloudwatch.Alarm(
+            self,
+            "Backlog",
+            alarm_description="The database's replica in the other region does not fetch what is written "
+            "here: half of what is kept for it is full. When all of it is, the replica has to be made anew. "
+            "Look at that instance's state, its storage and its alarms.",
+            metric=source.metric("OldestReplicationSlotLag", period=PERIOD, statistic="Maximum"),
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            threshold=limit_mib * BYTES_OF_GIB // 1024 // 2,
+            evaluation_periods=1,
+            # There is none while there is no replica.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        notify(alarm, topic_arn)
+
+
 def _above(threshold: float) -> Condition:
     return cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD, threshold
 

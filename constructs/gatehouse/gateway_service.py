@@ -16,7 +16,8 @@ class GatewayService(Construct):
 
     A deployment fails when its tasks do not become healthy, or when one of `alarms` goes off: while it
     replaces the tasks in turn or, with `canary`, from its first requests until the old version is gone.
-    `spot_percent` of the tasks run on spare capacity, which AWS takes back at two minutes' notice.
+    `spot_percent` of the tasks run on spare capacity, which AWS takes back at two minutes' notice. `name` is
+    that of the service and its cluster, where another region has to know it.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class GatewayService(Construct):
         canary: Canary | None,
         alarms: Sequence[cloudwatch.IAlarm],
         spot_percent: int,
+        name: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
+            cluster_name=name,
             vpc=vpc,
             container_insights_v2=ecs.ContainerInsights.ENHANCED,
             enable_fargate_capacity_providers=True,
@@ -47,6 +50,7 @@ class GatewayService(Construct):
         self.service = ecs.FargateService(
             self,
             "Service",
+            service_name=name,
             cluster=self.cluster,
             task_definition=task_definition,
             vpc_subnets=subnets,

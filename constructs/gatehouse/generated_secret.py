@@ -8,13 +8,15 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from gatehouse.keys import CopyRegion
+
 
 class GeneratedSecret(secretsmanager.Secret):
     """A secret that holds a JSON object with one `field`: random letters and digits, `length` of them.
 
     CloudFormation generates another value when `field` or `length` changes. The secret's own policy lets
     nobody in: it forbids what comes from other accounts, whatever they are granted, and what comes without
-    TLS.
+    TLS. `copies` is another region that has it too, under the same name and with the same policy.
     """
 
     def __init__(
@@ -27,12 +29,14 @@ class GeneratedSecret(secretsmanager.Secret):
         length: int,
         encryption_key: kms.IKey,
         removal_policy: cdk.RemovalPolicy,
+        copies: CopyRegion | None = None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             description=description,
             encryption_key=encryption_key,
+            replica_regions=[_replica(scope, copies)] if copies else None,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template="{}",  # noqa: S106 (the object that the field is added to)
                 generate_string_key=field,
@@ -62,3 +66,20 @@ class GeneratedSecret(secretsmanager.Secret):
                 conditions=conditions,
             )
         )
+
+
+def copied_secret(scope: Construct, construct_id: str, original_arn: str) -> secretsmanager.ISecret:
+    """The copy, in this region, of another region's secret: their ARNs differ in the region alone."""
+    stack = cdk.Stack.of(scope)
+    own_arn = stack.format_arn(
+        service="secretsmanager",
+        resource="secret",
+        resource_name=cdk.Fn.select(6, cdk.Fn.split(":", original_arn)),
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+    return secretsmanager.Secret.from_secret_complete_arn(scope, construct_id, own_arn)
+
+
+def _replica(scope: Construct, copies: CopyRegion) -> secretsmanager.ReplicaRegion:
+    key = kms.Key.from_key_arn(scope, "KeyOfCopy", copies.key_arn)
+    return secretsmanager.ReplicaRegion(region=copies.region, encryption_key=key)

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from gatehouse.findings import acknowledge, acknowledge_nist
 from gatehouse.generated_secret import GeneratedSecret
+from gatehouse.keys import CopyRegion
 
 FIELD = "secret"
 LENGTH = 64
@@ -25,6 +26,7 @@ class KeyHashingSecret(Construct):
         *,
         encryption_key: kms.IKey,
         removal_policy: cdk.RemovalPolicy,
+        copies: CopyRegion | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.secret: secretsmanager.ISecret = GeneratedSecret(
@@ -35,6 +37,7 @@ class KeyHashingSecret(Construct):
             length=LENGTH,
             encryption_key=encryption_key,
             removal_policy=removal_policy,
+            copies=copies,
         )
         reason = "Hashes cannot be made anew without the keys: rotation makes every API key invalid."
         acknowledge(self.secret, {"SMG4": reason})

@@ -7,6 +7,8 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_elasticloadbalancingv2_actions as actions
 from constructs import Construct
 
+from gatehouse.issuer import KEYS_PATH
+
 SIGN_IN_PRIORITY = 100
 TOKEN_PRIORITY = 200
 # How each token begins: the characters of `{"` in base64url. API keys begin otherwise.
@@ -38,7 +40,7 @@ class TokenVerification(Construct):
             conditions=[elbv2.ListenerCondition.http_header("Authorization", [BEARER_PATTERN])],
             action=elbv2.ListenerAction.authenticate_jwt(
                 issuer=issuer,
-                jwks_endpoint=f"{issuer}/.well-known/jwks.json",
+                jwks_endpoint=f"{issuer}{KEYS_PATH}",
                 next=elbv2.ListenerAction.forward([target_group]),
             ),
         )

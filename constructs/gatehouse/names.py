@@ -41,6 +41,61 @@ def data_key_alias(environment: str) -> str:
     return f"alias/gatehouse-{environment}-data"
 
 
+def log_key_alias(environment: str) -> str:
+    """The alias of the key for logs: whoever looks whether two regions have it names it."""
+    return f"alias/gatehouse-{environment}-logs"
+
+
+def stack(environment: str, stack: str) -> str:
+    """The name of a stack of the environment's own region: the standby looks its outputs up by it."""
+    return f"{stage(environment)}-{stack}"
+
+
+def standby_stack(stack: str) -> str:
+    """The construct ID of a stack in the standby region, beside the primary's."""
+    return f"Standby-{stack}"
+
+
+def object_store_prefix(environment: str) -> str:
+    """What the gateway's bucket is called in the namespace that an account has in a region."""
+    return f"gatehouse-{environment}-objects"
+
+
+def object_store(environment: str, account: str, region: str) -> str:
+    """The gateway's bucket in one of two regions: each one's replication names the other's."""
+    return f"{object_store_prefix(environment)}-{account}-{region}-an"
+
+
+def ecs_service(environment: str) -> str:
+    """The ECS cluster and the gateway's service in it: the recovery plan names those of both regions."""
+    return f"gatehouse-{environment}-gateway"
+
+
+def recovery_plan(environment: str) -> str:
+    """The Region switch plan; commands find it by its name."""
+    return f"gatehouse-{environment}"
+
+
+def recovery_role(environment: str) -> str:
+    """The role that the plan acts as: the clusters of both regions admit it by its ARN."""
+    return f"gatehouse-{environment}-recovery"
+
+
+def recovery_function(environment: str, step: str) -> str:
+    """The function behind a step of the plan, which names those of both regions."""
+    return f"gatehouse-{environment}-{step}"
+
+
+def health_alarm(environment: str) -> str:
+    """The alarm that says whether callers are served: the plan looks at those of both regions."""
+    return f"gatehouse-{environment}-errors"
+
+
+def health_check_output(region: str) -> str:
+    """The output of the stack Recovery with the health check of a region: each region asks for its own."""
+    return f"HealthCheck{''.join(part.capitalize() for part in region.split('-'))}"
+
+
 def task_role(environment: str, region: str) -> str:
     """The gateway's own role: other accounts' roles trust it, and may exist before it does."""
     return f"gatehouse-{environment}-task-{region}"

@@ -6,6 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from gatehouse.findings import acknowledge, acknowledge_nist
+from gatehouse.object_replication import Replication
 
 # How long an overwritten or deleted object can be brought back.
 UNDELETE_PERIOD = cdk.Duration.days(90)
@@ -63,7 +64,9 @@ class LogBucket(Construct):
 class ObjectStore(Construct):
     """The gateway's own bucket: versioned, encrypted, TLS only, every access logged to `access_logs`.
 
-    With `removal_policy` DESTROY its removal succeeds only while it is empty.
+    `account_regional_prefix` gives it the name `<prefix>-<account>-<region>-an`, which no other account can
+    take. What is stored in it is copied as `replication` says. With `removal_policy` DESTROY its removal
+    succeeds only while it is empty.
     """
 
     def __init__(
@@ -74,11 +77,16 @@ class ObjectStore(Construct):
         encryption_key: kms.IKey,
         access_logs: s3.IBucket,
         removal_policy: cdk.RemovalPolicy,
+        account_regional_prefix: str | None = None,
+        replication: Replication | None = None,
+        not_copied: str = "Objects are copied to another region where there is a standby.",
     ) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
             "Bucket",
+            bucket_name_prefix=account_regional_prefix,
+            bucket_namespace=s3.BucketNamespace.ACCOUNT_REGIONAL if account_regional_prefix else None,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=encryption_key,
             bucket_key_enabled=True,
@@ -97,9 +105,12 @@ class ObjectStore(Construct):
                     abort_incomplete_multipart_upload_after=INCOMPLETE_UPLOAD_PERIOD,
                 )
             ],
+            replication_role=replication.role if replication else None,
+            replication_rules=[replication.rule(self)] if replication else None,
             removal_policy=removal_policy,
         )
-        acknowledge_nist(
-            self.bucket,
-            {"S3BucketReplicationEnabled": "Objects are copied to another region where there is a standby."},
-        )
+        if replication is None:
+            acknowledge_nist(
+                self.bucket,
+                {"S3BucketReplicationEnabled": not_copied},
+            )

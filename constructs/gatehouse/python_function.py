@@ -1,6 +1,6 @@
 """Functions of the platform's own in AWS Lambda."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from constructs import Construct
 
 from gatehouse.findings import acknowledge
 
+# Folders of other functions that a function imports from.
+USES: Mapping[str, Sequence[str]] = {"size_deployment": ["apply_manifests"]}
 _SOURCE_ROOT = Path(__file__).parents[1]
 _INTERFACE_ACTIONS = [
     "ec2:AssignPrivateIpAddresses",
@@ -36,7 +38,8 @@ class FunctionNetwork:
 class PythonFunction(Construct):
     """The function of the folder `functions/<handler>`: it may write its log, and nothing else in AWS.
 
-    Its code is that folder and what the functions share, so that a change of one function is none of another.
+    Its code is that folder, those that it USES, and what all functions share, so that a change of one is none
+    of another. Without `log_key` its log is encrypted with a key of AWS's.
     """
 
     def __init__(
@@ -47,12 +50,13 @@ class PythonFunction(Construct):
         handler: str,
         description: str,
         timeout: cdk.Duration,
-        log_key: kms.IKey,
+        log_key: kms.IKey | None,
         log_retention: logs.RetentionDays,
         removal_policy: cdk.RemovalPolicy,
         environment: Mapping[str, str] | None = None,
         network: FunctionNetwork | None = None,
         retry_attempts: int | None = None,
+        function_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -65,6 +69,7 @@ class PythonFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
+            function_name=function_name,
             description=description,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
@@ -110,7 +115,8 @@ class PythonFunction(Construct):
 
 
 def _code(name: str) -> lambda_.Code:
-    wanted = ["gatehouse/__init__.py", "gatehouse/functions/*.py", f"gatehouse/functions/{name}/**/*.py"]
+    own = [f"gatehouse/functions/{folder}/**/*.py" for folder in (name, *USES.get(name, ()))]
+    wanted = ["gatehouse/__init__.py", "gatehouse/functions/*.py", *own]
     return lambda_.Code.from_asset(
         str(_SOURCE_ROOT),
         exclude=["**", *(f"!{path}" for path in wanted)],

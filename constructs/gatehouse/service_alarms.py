@@ -23,11 +23,13 @@ def errors_alarm(
     load_balancer: elbv2.ApplicationLoadBalancer,
     canary_percent: int,
     topic_arn: str,
+    alarm_name: str | None = None,
 ) -> cloudwatch.Alarm:
     """An alarm on the share of requests that are answered by 5xx, by tasks or for want of one.
 
     Measured at the load balancer: target groups change places with each deployment. It goes off when half
-    of a canary's requests fail (`canary_percent` of all; 0 if there is none), at 5 % at the latest.
+    of a canary's requests fail (`canary_percent` of all; 0 if there is none), at 5 % at the latest. It has a
+    name of its own where another region has to know it.
     """
     metrics = load_balancer.metrics
     counts = {
@@ -47,6 +49,7 @@ def errors_alarm(
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
+        alarm_name=alarm_name,
         alarm_description="Callers get 5xx: see the gateway's log for the deployment or provider that fails.",
         metric=share,
         threshold=min(LARGEST_ERROR_PERCENT, canary_percent / 2 or LARGEST_ERROR_PERCENT),

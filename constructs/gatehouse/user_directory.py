@@ -1,6 +1,5 @@
 """People and machines that sign in."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -20,9 +18,10 @@ from gatehouse.app_clients import (
     add_people_client,
 )
 from gatehouse.federation import Provider, add_provider
-from gatehouse.sign_in_function import SignInFunction
+from gatehouse.sign_in_function import SignInFunctions
 from gatehouse.sign_in_log import SignInLog
 from gatehouse.user_pool import GatewayUserPool
+from gatehouse.user_pool_replica import UserPoolReplica
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +56,21 @@ class Membership:
     session: cdk.Duration
 
 
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Another `region` that has a copy of the directory; `key` is the multi-Region key of both."""
+
+    region: str
+    key: kms.IKey
+
+
 class UserDirectory(Construct):
     """A Cognito user pool whose groups are the gateway's roles, and its clients.
 
     `people_client` is for programs on people's own machines, `console_client` for the load balancer's
-    sign-in to the console, `machine_clients` for client credentials with the scope `invoke_scope`: one, and
-    one for each of `machine_names`. `issuer` signs the tokens; functions/pre_token says what is in them.
+    sign-in to the console, `machine_clients` for client credentials with the scope INVOKE_SCOPE: one, and one
+    for each of `machine_names`. functions/pre_token says what is in people's tokens. `replica` is the copy,
+    which takes a page at an own domain: without one it raises ValueError.
     """
 
     def __init__(
@@ -81,9 +89,9 @@ class UserDirectory(Construct):
         log_retention: logs.RetentionDays,
         deletion_protection: bool,
         removal_policy: cdk.RemovalPolicy,
+        copy: Copy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._log_key, self._log_retention, self._removal_policy = log_key, log_retention, removal_policy
         self.user_pool = GatewayUserPool(
             self,
             "UserPool",
@@ -94,8 +102,18 @@ class UserDirectory(Construct):
             mail=mail,
             deletion_protection=deletion_protection,
             removal_policy=removal_policy,
+            key=copy.key if copy else None,
         )
-        self._ask_functions(membership, console_url, platform_name, has_mail=mail is not None)
+        functions = SignInFunctions(
+            self, log_key=log_key, log_retention=log_retention, removal_policy=removal_policy
+        )
+        self._ask(functions, membership)
+        # Cognito's own sender takes no words but Cognito's.
+        if mail is not None:
+            self.user_pool.add_trigger(
+                cognito.UserPoolOperation.CUSTOM_MESSAGE,
+                functions.custom_message(platform_name=platform_name, platform_url=console_url),
+            )
         self._add_clients(membership, machine_names, console_url)
         self.domain = self._add_domain(page)
         SignInLog(
@@ -107,58 +125,30 @@ class UserDirectory(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        stack = cdk.Stack.of(self)
-        self.issuer = f"https://cognito-idp.{stack.region}.amazonaws.com/{self.user_pool.user_pool_id}"
+        self.replica = self._replicate(copy.region, page) if copy else None
 
-    def _ask_functions(
-        self, membership: Membership, console_url: str, platform_name: str, *, has_mail: bool
-    ) -> None:
+    def _ask(self, functions: SignInFunctions, membership: Membership) -> None:
         operation = cognito.UserPoolOperation
-        pre_token = self._function(
-            "pre_token",
-            "Writes people's projects and roles into their tokens",
-            PROVIDER_ROLES=json.dumps(
-                {provider.name: dict(provider.roles) for provider in membership.providers}
-            ),
-        )
         # Version 3 is asked for machines' tokens, too, which need nothing of it.
         self.user_pool.add_trigger(
-            operation.PRE_TOKEN_GENERATION_CONFIG, pre_token, cognito.LambdaVersion.V2_0
+            operation.PRE_TOKEN_GENERATION_CONFIG,
+            functions.pre_token(membership.providers),
+            cognito.LambdaVersion.V2_0,
         )
         if membership.allowed_domains:
-            pre_sign_up = self._function(
-                "pre_sign_up",
-                "Refuses accounts to addresses of other domains",
-                ALLOWED_DOMAINS=",".join(membership.allowed_domains),
+            self.user_pool.add_trigger(
+                operation.PRE_SIGN_UP, functions.pre_sign_up(membership.allowed_domains)
             )
-            self.user_pool.add_trigger(operation.PRE_SIGN_UP, pre_sign_up)
-        # Cognito's own sender takes no words but Cognito's.
-        if has_mail:
-            custom_message = self._function(
-                "custom_message",
-                "Words the mails to people",
-                PLATFORM_NAME=platform_name,
-                PLATFORM_URL=console_url,
-            )
-            self.user_pool.add_trigger(operation.CUSTOM_MESSAGE, custom_message)
 
-    def _function(self, name: str, description: str, **environment: str) -> lambda_.Function:
-        return SignInFunction(
-            self,
-            "".join(word.capitalize() for word in name.split("_")),
-            handler=name,
-            description=description,
-            environment=environment,
-            log_key=self._log_key,
-            log_retention=self._log_retention,
-            removal_policy=self._removal_policy,
-        ).function
+    def _replicate(self, region: str, page: SignInPage) -> UserPoolReplica:
+        if page.own_domain is None:
+            raise ValueError(f"{page.host} cannot be served from {region}: Cognito moves own domains alone")
+        return UserPoolReplica(self, "Replica", user_pool=self.user_pool, domain=self.domain, region=region)
 
     def _add_clients(self, membership: Membership, machine_names: Sequence[str], console_url: str) -> None:
         pool, session = self.user_pool, membership.session
         providers = [add_provider(pool, provider) for provider in membership.providers]
         server = pool.add_resource_server("Gateway", identifier=RESOURCE_SERVER, scopes=[INVOKE])
-        self.invoke_scope = f"{RESOURCE_SERVER}/{INVOKE.scope_name}"
         self.people_client = add_people_client(pool, providers=providers, session=session)
         self.console_client = add_console_client(
             pool, providers=providers, session=session, console_url=console_url

@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from gatehouse.findings import acknowledge
@@ -23,7 +24,8 @@ class GatewayUserPool(cognito.UserPool):
 
     Its groups are the gateway's roles. `relying_party` is the host of the sign-in page; passkeys hold there
     and nowhere else. With `threat_protection` Cognito refuses credentials that are known to be stolen and
-    sign-ins that look like somebody else's.
+    sign-ins that look like somebody else's. A pool that is copied to another region needs a multi-Region
+    `key`, which its policy lets Cognito use; the tokens then name an issuer whose keys several regions serve.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class GatewayUserPool(cognito.UserPool):
         mail: cognito.UserPoolEmail | None,
         deletion_protection: bool,
         removal_policy: cdk.RemovalPolicy,
+        key: kms.IKey | None = None,
     ) -> None:
         plan, protection = cognito.FeaturePlan, cognito.StandardThreatProtectionMode
         super().__init__(
@@ -72,6 +75,8 @@ class GatewayUserPool(cognito.UserPool):
             removal_policy=removal_policy,
         )
         self._accept_passkeys(relying_party)
+        if key is not None:
+            self._serve_from_several_regions(key)
         if threat_protection:
             self._answer_threats(mfa_required)
         for name, description in GROUPS.items():
@@ -80,12 +85,25 @@ class GatewayUserPool(cognito.UserPool):
 
     def _accept_passkeys(self, relying_party: str) -> None:
         """Through the resource: the construct knows neither the factors nor hosts of more than 63 letters."""
-        pool = self.node.default_child
-        assert isinstance(pool, cognito.CfnUserPool)  # noqa: S101 (narrows the type)
+        pool = self._resource
         pool.web_authn_relying_party_id = relying_party
         pool.web_authn_user_verification = "required"
         # The device and the finger or PIN that opens it are two factors.
         pool.web_authn_factor_configuration = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+
+    def _serve_from_several_regions(self, key: kms.IKey) -> None:
+        settings = cognito.CfnUserPool
+        self._resource.key_configuration = settings.KeyConfigurationProperty(
+            key_type="CUSTOMER_MANAGED_KEY", kms_key_arn=key.key_arn
+        )
+        # The original kind names in each token the region that made it.
+        self._resource.issuer_configuration = settings.IssuerConfigurationProperty(type="UPDATED")
+
+    @property
+    def _resource(self) -> cognito.CfnUserPool:
+        pool = self.node.default_child
+        assert isinstance(pool, cognito.CfnUserPool)  # noqa: S101 (narrows the type)
+        return pool
 
     def _answer_threats(self, mfa_required: bool) -> None:
         risks = cognito.CfnUserPoolRiskConfigurationAttachment

@@ -12,6 +12,7 @@ from gatehouse.service_targets import Canary
 from gatehouse.task_scaling import TaskScaling
 from stacks.compute.gateway import Gateway
 from stacks.compute.migrations import run_migrations
+from stacks.compute.recovery_actions import add_data_actions, add_ecs_actions
 from stacks.config.model import Environment
 from stacks.images import gateway_image
 from stacks.lifetimes import log_retention, removal_policy
@@ -33,6 +34,9 @@ def run_on_ecs(stack: cdk.Stack, gateway: Gateway) -> None:
         if gateway.models is not None:
             # They take their minutes: the alarm that watches the first catalog has data by then.
             gateway.models.deployed.node.add_dependency(migrated)
+    if gateway.config.standby_region is not None:
+        add_data_actions(stack, gateway)
+        add_ecs_actions(stack, gateway)
     cdk.CfnOutput(stack, "ClusterName", value=running.cluster.cluster_name)
     cdk.CfnOutput(stack, "ServiceName", value=running.service.service_name)
     cdk.CfnOutput(stack, "LogGroupName", value=task.log_group.log_group_name)
@@ -78,6 +82,7 @@ def _service(stack: cdk.Stack, gateway: Gateway, task: GatewayTask) -> GatewaySe
         canary=_canary(gateway.config),
         alarms=gateway.alarms,
         spot_percent=settings.spot_percent,
+        name=names.ecs_service(gateway.config.name) if gateway.config.standby_region else None,
     )
     TaskScaling(
         stack,

@@ -23,6 +23,8 @@ from gatehouse.kubernetes.workload_inputs import GATEWAY, MIGRATIONS, Workload
 from gatehouse.network import Network
 from stacks.compute.gateway import Gateway
 from stacks.compute.manifest_values import manifest_outputs
+from stacks.compute.recovery_actions import add_data_actions
+from stacks.compute.recovery_actions_eks import add_eks_actions
 from stacks.config.model import Environment
 from stacks.images import gateway_image_uri
 from stacks.lifetimes import log_retention, removal_policy
@@ -63,6 +65,9 @@ def run_on_eks(stack: cdk.Stack, gateway: Gateway) -> None:
     manifest_outputs(stack, prerequisites=manifests.prerequisites, workload=manifests.workload)
     if config.compute.apply:
         _apply(stack, gateway, cluster, manifests, serving=serving, migrating=migrating)
+    if config.standby_region is not None:
+        add_data_actions(stack, gateway)
+        add_eks_actions(stack, gateway, cluster)
     cdk.CfnOutput(stack, "ClusterName", value=cluster.name)
     cdk.CfnOutput(stack, "Namespace", value=config.compute.namespace)
     # Whom the roles of other accounts have to trust.
@@ -127,7 +132,7 @@ def _migrating_role(stack: cdk.Stack, gateway: Gateway, cluster: ClusterReferenc
         namespace=gateway.config.compute.namespace,
         service_account=MIGRATIONS,
     )
-    database.instance.grant_connect(migrating.role, database.owner)
+    gateway.grant_database(migrating.role, database.owner)
     migrations.container.settings.grant_read(migrating.role, gateway.data_key)
     return migrating
 

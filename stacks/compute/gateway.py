@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from gatehouse.database_instance import grant_connect
 from gatehouse.findings import acknowledge
 from gatehouse.image_profile import ImageProfile
 from gatehouse.model_access import ModelAccess
@@ -48,9 +49,14 @@ class Gateway:
         """Let the gateway's role sign in to the cache and the database, and fetch its catalog."""
         self.data.cache.grant_connect(role)
         if self.profile.database_user is not None:
-            self.data.database.instance.grant_connect(role, self.profile.database_user)
+            self.grant_database(role, self.profile.database_user)
         if self.models is not None:
             self.models.grant_read(role)
+
+    def grant_database(self, role: iam.IRole, user: str) -> None:
+        """Let a role sign in to the database as one of its users, also after a recovery has replaced it."""
+        instance = self.data.database.instance
+        grant_connect(role, instance, user, is_replaceable=self.config.standby_region is not None)
 
     def acknowledge_open_resources(self, role: iam.IRole) -> None:
         """Acknowledge the asterisks in what the gateway's role may do, each for its own reason."""

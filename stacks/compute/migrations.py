@@ -31,7 +31,7 @@ def run_migrations(
         log_retention=log_retention(config),
         removal_policy=removal_policy(config),
     )
-    database.instance.grant_connect(task.definition.task_role, database.owner)
+    gateway.grant_database(task.definition.task_role, database.owner)
     return DeploymentTask(
         stack,
         "Migrated",

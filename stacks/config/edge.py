@@ -17,6 +17,17 @@ PathPattern = Annotated[
     pattern(r"^/[A-Za-z0-9_./*-]{1,127}$", "a path that begins with /; * stands for any text", "/console*"),
 ]
 
+CertificateArn = Annotated[
+    str,
+    pattern(
+        r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$",
+        "the ARN of a certificate in AWS Certificate Manager",
+        "arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef",
+        "A certificate for domain_name and its regional name, such as one of your own authority; "
+        "without it one is made.",
+    ),
+]
+
 
 class Edge(Section):
     """Where callers reach the gateway."""
@@ -36,19 +47,7 @@ class Edge(Section):
         ),
     ]
     hosted_zone_name: DomainName
-    certificate_arn: (
-        Annotated[
-            str,
-            pattern(
-                r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$",
-                "the ARN of a certificate in AWS Certificate Manager",
-                "arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef",
-                "A certificate for domain_name and its regional name, such as one of your own authority; "
-                "without it one is made.",
-            ),
-        ]
-        | None
-    ) = None
+    certificate_arn: CertificateArn | None = None
     allowed_cidrs: Annotated[
         tuple[IpNetwork, ...],
         Field(
@@ -84,6 +83,20 @@ class Edge(Section):
     def admits_ipv6(self) -> bool:
         """Whether a network of IPv6 addresses may reach the gateway."""
         return any(cidr.version == 6 for cidr in self.allowed_cidrs)
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether whoever asks from IPv4 is heard, whatever the network: such as AWS's checkers of health."""
+        firewall = self.firewall
+        chooses = (
+            firewall.allowed_countries
+            or firewall.blocked_countries
+            or firewall.blocked_cidrs
+            or firewall.block_anonymous_networks
+            or firewall.bot_control
+        )
+        anybody = IPv4Network("0.0.0.0/0") in self.allowed_cidrs
+        return self.scheme == "internet-facing" and anybody and not chooses
 
     def _breaches(self) -> Iterator[Breach]:
         # Below the zone's own name, so that the region's part fits between.

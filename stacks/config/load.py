@@ -19,6 +19,8 @@ from stacks.config.problems import ConfigError, Problem
 from stacks.config.read_yaml import read_yaml
 from stacks.config.schema_places import Schema
 from stacks.config.schema_words import shown
+from stacks.standby import standby_environment
+from stacks.standby_catalog import unserved
 
 __all__ = [
     "CONFIG_DIRECTORY",
@@ -69,7 +71,10 @@ def load_configuration(name: str, directory: Path = CONFIG_DIRECTORY) -> tuple[E
         problems += error.problems
     if problems:
         raise ConfigError(problems)
-    if breaches := list(misplaced(environment, catalog)):
+    breaches = list(misplaced(environment, catalog))
+    if (standby := standby_environment(environment)) is not None:
+        breaches += unserved(standby, catalog)
+    if breaches:
         raise ConfigError(explain_breach(breach, document) for breach in breaches)
     return environment, catalog
 

@@ -40,6 +40,14 @@ TopicName = Annotated[
     ),
 ]
 Strength = Literal["none", "low", "medium", "high"]
+# The scope of a guardrail profile, by the beginning of the region's code. From "Supported Regions for
+# cross-Region guardrail inference" in the Amazon Bedrock User Guide, November 2026.
+_GUARDRAIL_SCOPES = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
+
+
+def guardrail_scope(region: str) -> str | None:
+    """The scope of the guardrail profiles of a region; None where there are none."""
+    return next((scope for prefix, scope in _GUARDRAIL_SCOPES.items() if region.startswith(prefix)), None)
 
 
 class ContentFilters(Section):

@@ -10,10 +10,6 @@ from stacks.config.model import Environment
 
 AwsDeployment = BedrockDeployment | SageMakerDeployment
 
-# The scope of a guardrail profile, by the beginning of the region's code. From "Supported Regions for
-# cross-Region guardrail inference" in the Amazon Bedrock User Guide, November 2026.
-_GUARDRAIL_SCOPES = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
-
 
 @dataclass(frozen=True)
 class ModelPlace:
@@ -29,11 +25,11 @@ class ModelPlace:
     roles: tuple[str, ...]
 
 
-def model_places(environment: Environment, catalog: Catalog) -> list[ModelPlace]:
-    """The places of all deployments on AWS, by account and region."""
+def model_places(environment: Environment, *catalogs: Catalog) -> list[ModelPlace]:
+    """The places of all deployments on AWS, by account and region; of a standby's catalog, too."""
     placed: defaultdict[tuple[str, str], list[AwsDeployment]] = defaultdict(list)
     roles: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for deployment in aws_deployments(catalog):
+    for deployment in aws_deployments(*catalogs):
         account = account_of(deployment, environment)
         placed[account, deployment.region].append(deployment)
         if deployment.role_arn is not None:
@@ -44,14 +40,16 @@ def model_places(environment: Environment, catalog: Catalog) -> list[ModelPlace]
     ]
 
 
-def aws_deployments(catalog: Catalog) -> list[AwsDeployment]:
-    """The deployments that are in an AWS account, in the catalog's order."""
-    return [
+def aws_deployments(*catalogs: Catalog) -> list[AwsDeployment]:
+    """The deployments that are in an AWS account, in the catalogs' order; what is in several, once."""
+    found = (
         deployment
+        for catalog in catalogs
         for model in catalog.models
         for deployment in model.deployments
         if isinstance(deployment, BedrockDeployment | SageMakerDeployment)
-    ]
+    )
+    return list(dict.fromkeys(found))
 
 
 def account_of(deployment: AwsDeployment, environment: Environment) -> str:
@@ -68,8 +66,3 @@ def external_id(environment: Environment) -> str:
 def called_as(role_arn: str | None, deployments: Sequence[AwsDeployment]) -> list[AwsDeployment]:
     """The deployments that are called as this role; None is the gateway's own."""
     return [deployment for deployment in deployments if deployment.role_arn == role_arn]
-
-
-def guardrail_scope(region: str) -> str | None:
-    """The scope of the guardrail profiles of a region; None where there are none."""
-    return next((scope for prefix, scope in _GUARDRAIL_SCOPES.items() if region.startswith(prefix)), None)

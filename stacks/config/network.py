@@ -115,6 +115,15 @@ class Network(Section):
         pods = len(self.availability_zones) * addresses / (ADDRESSES_OF_A_POD * PODS_BESIDE)
         return max(0, int(pods))
 
+    def zones_outside(self, region: str, setting: str, path: tuple[str, ...] = ()) -> Iterator[Breach]:
+        """Every zone that is not of `region`, which is the value of `setting`."""
+        for index, zone in enumerate(self.availability_zones):
+            if zone[:-1] != region:
+                fix = f"write {region}{zone[-1]} or change {setting}"
+                yield Breach(
+                    (*path, "availability_zones", index), zone, f"a zone of {region}, {setting}", fix
+                )
+
     def _breaches(self) -> Iterator[Breach]:
         for index, zone in enumerate(self.availability_zones):
             if zone in self.availability_zones[:index]:

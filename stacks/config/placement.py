@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from gateway.catalog import BedrockDeployment, Catalog, Deployment, OpenAICompatibleDeployment
 from gateway.validation import Breach
 from stacks.config.model import Environment
-from stacks.config.model_places import guardrail_scope
+from stacks.config.model_access import guardrail_scope
 
 # Where the inference profiles of a scope may be called from, by the beginning of the region's code. From
 # "Supported Regions and models for inference profiles" in the Amazon Bedrock User Guide, November 2026. Not

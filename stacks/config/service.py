@@ -79,7 +79,8 @@ class Service(Section):
         Uri | None,
         Field(
             description="AWS's OpenTelemetry collector beside the gateway; null for none, which leaves "
-            "CloudWatch without the gateway's metrics."
+            "CloudWatch without the gateway's metrics. Of an image in Amazon ECR a standby region uses the "
+            "copy that is there."
         ),
     ] = COLLECTOR_IMAGE
     catalog_rollout_minutes: Annotated[
@@ -114,6 +115,14 @@ class Service(Section):
     def _rules(self) -> Self:
         refuse(self._breaches())
         return self
+
+    def moved(self, region: str, to: str) -> Self:
+        """The same in another region: where ECR has the collector's image, it is the copy there."""
+        if self.collector_image is None:
+            return self
+        registry, slash, image = self.collector_image.partition("/")
+        registry = registry.replace(f".dkr.ecr.{region}.", f".dkr.ecr.{to}.")
+        return self.model_copy(update={"collector_image": f"{registry}{slash}{image}"})
 
     def _breaches(self) -> Iterator[Breach]:
         sizes = _FARGATE_MEMORY_MIB[self.cpu_units]

@@ -110,7 +110,10 @@ def test_the_tokens_of_the_user_pool_are_accepted(environ: dict[str, str], deplo
     (issuer,) = parse_issuers(load_settings(environ).identity_issuers)
     region = deployed.config.region
     assert issuer.issuer.startswith(f"https://cognito-idp.{region}.amazonaws.com/")
-    assert issuer.keys_url == f"{issuer.issuer}/.well-known/jwks.json"
+    # With a standby Cognito gives both regions' tokens one issuer, and the first stays an alias of it.
+    host = "cognito-idp" if deployed.config.standby_region is None else "issuer-cognito-idp"
+    pool = issuer.issuer.rpartition("/")[2]
+    assert issuer.keys_url == f"https://{host}.{region}.amazonaws.com/{pool}/.well-known/jwks.json"
     clients = deployed.assembly.resources("Identity", "AWS::Cognito::UserPoolClient")
     # The console's tokens are the load balancer's alone.
     assert len(issuer.client_ids) == len([name for name in clients if "Console" not in name])
@@ -138,15 +141,17 @@ def test_secrets_are_references_and_only_they_are(deployed: "Deployed") -> None:
 
 
 def test_each_may_sign_in_as_its_own_user_of_its_own_database_alone(deployed: "Deployed") -> None:
-    assert _database_users(deployed.view.gateway_may) == ["gateway"]
-    assert _database_users(deployed.view.migrations_may) == ["gatehouse"]
+    # A recovery replaces the instance, and its ID with it.
+    instance = r"\$\{[^}]*DbiResourceId[^}]*\}" if deployed.config.standby_region is None else r"\*"
+    assert _database_users(deployed.view.gateway_may, instance) == ["gateway"]
+    assert _database_users(deployed.view.migrations_may, instance) == ["gatehouse"]
 
 
-def _database_users(permissions: Iterable[Permission]) -> list[str]:
+def _database_users(permissions: Iterable[Permission], instance: str) -> list[str]:
     found = [(action, resource) for action, resource, _ in permissions if action.startswith("rds-db")]
     for action, resource in found:
         assert action == "rds-db:connect"
-        assert re.fullmatch(r"arn:aws:rds-db:[^:]+:\d+:dbuser:\$\{[^}]*DbiResourceId[^}]*\}/[a-z]+", resource)
+        assert re.fullmatch(rf"arn:aws:rds-db:[^:]+:\d+:dbuser:{instance}/[a-z]+", resource)
     return [resource.rpartition("/")[2] for _, resource in found]
 
 

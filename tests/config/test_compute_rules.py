@@ -183,6 +183,8 @@ def test_a_cluster_may_be_there_in_a_vpc_with_endpoints_of_its_own(config_direct
     text = file.read_text(encoding="utf-8")
     for old, new in _in_its_vpc("none"):
         text = text.replace(old, new, 1)
+    # A cluster that was there is in one region.
+    text = text[: text.index("standby:\n")]
     file.write_text(text, encoding="utf-8")
     assert load_environment("prod-eks", config_directory).compute.existing is not None
 

@@ -48,7 +48,33 @@ OIDC_PROVIDER = {
 SIGN_IN_CERTIFICATE = "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-0000-0000-000000000000"
 sizes = st.sampled_from([(256, 512), (512, 1024), (512, 4096), (1024, 8192), (2048, 5120), (4096, 30720)])
 regions = st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1"])
+# us-gov-west-1 is in another partition, where no standby can be.
+STANDBY_REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")
 domains = st.from_regex(r"[a-z][a-z0-9]{0,10}\.example\.(com|org)", fullmatch=True)
+
+
+@st.composite
+def standbys(draw: st.DrawFn, maximum_tasks: int) -> dict[str, Any]:
+    """A standby of an environment in one of STANDBY_REGIONS, whose network begins below 10.100."""
+    mode = draw(st.sampled_from(["none", "cold", "warm"]))
+    if mode == "none":
+        return {"mode": mode}
+    region = draw(st.sampled_from(["us-west-2", "eu-west-1"]))
+    role = "arn:aws:iam::111111111111:role/on-call"
+    return {
+        "mode": mode,
+        "region": region,
+        "network": {
+            "cidr": f"10.{draw(st.integers(100, 255))}.0.0/{draw(st.integers(16, 20))}",
+            "availability_zones": [f"{region}a", f"{region}b"],
+            "nat": draw(st.sampled_from(["one", "one-per-zone"])),
+        },
+        "minimum_tasks": draw(st.integers(1, maximum_tasks)),
+        "certificate_arn": None,
+        "recovery_time_minutes": draw(st.integers(90, 240)),
+        "recovery_point_seconds": draw(st.integers(5, 3600)),
+        "approval_role_arn": draw(st.sampled_from([None, role])),
+    }
 
 
 @st.composite
@@ -65,6 +91,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     registry = f"111111111111.dkr.ecr.{region}.amazonaws.com"
     minimum_tasks = draw(st.integers(1, 20))
     storage_gib = draw(st.integers(20, 59_000))
+    maximum_tasks = draw(st.integers(minimum_tasks, 100))
+    standby = draw(standbys(maximum_tasks)) if region in STANDBY_REGIONS else {"mode": "none"}
     return {
         "name": draw(st.sampled_from(["dev", "dev-2", "dev-eu"])),
         "account": draw(st.from_regex(r"[0-9]{12}", fullmatch=True)),
@@ -72,7 +100,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         "log_retention_days": draw(st.sampled_from([7, 30, 731])),
         "termination_protection": draw(st.booleans()),
         "network": {
-            "cidr": f"10.{draw(st.integers(0, 255))}.0.0/{draw(st.integers(16, 20))}",
+            "cidr": f"10.{draw(st.integers(0, 99))}.0.0/{draw(st.integers(16, 20))}",
             "availability_zones": [f"{region}{letter}" for letter in letters],
             "nat": nat,
         },
@@ -81,7 +109,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "memory_mib": memory_mib,
             "cpu_architecture": draw(st.sampled_from(["arm64", "x86_64"])),
             "minimum_tasks": minimum_tasks,
-            "maximum_tasks": draw(st.integers(minimum_tasks, 100)),
+            "maximum_tasks": maximum_tasks,
             "concurrent_requests_per_process": draw(st.integers(10, 10_000)),
             "spot_percent": draw(st.integers(0, 100)),
             "canary_percent": draw(st.integers(0, 50)),
@@ -141,6 +169,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "app_client_ids": clients,
             "issuers": [],
         },
+        "standby": standby,
     }
 
 

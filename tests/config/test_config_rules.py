@@ -97,7 +97,7 @@ def test_a_name_that_no_rules_know_is_refused(config_directory: Path, name: str)
 def test_zones_belong_to_the_region_and_differ(problems_after: ProblemsAfter) -> None:
     (elsewhere,) = problems_after("dev", ("us-east-1b", "us-east-2b"))
     assert "availability_zones[1] is us-east-2b; allowed: a zone of us-east-1" in elsewhere
-    assert elsewhere.endswith("fix: write us-east-1b or change region")
+    assert elsewhere.endswith("fix: write us-east-1b or change the environment's region")
 
 
 def test_a_zone_named_twice_is_refused(problems_after: ProblemsAfter) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.catalog import Catalog
 from stacks.config.load import load_environment
-from stacks.config.model_places import external_id, guardrail_scope, model_places
+from stacks.config.model_access import guardrail_scope
+from stacks.config.model_places import external_id, model_places
 
 ProblemsAfter = Callable[..., list[str]]
 

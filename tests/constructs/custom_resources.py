@@ -55,6 +55,7 @@ class CustomResource:
 
     clients: what stands in AWS's place, by the names of services; asking for another is a KeyError.
     stack_status: of its stack; None: the function may not see it. losses: answers that are yet to be lost.
+    attributes: what the last answer told for the template to read.
     """
 
     def __init__(self, module: Any, properties: Mapping[str, Any], url: str) -> None:
@@ -63,6 +64,7 @@ class CustomResource:
         self.stack_status: str | None = "UPDATE_IN_PROGRESS"
         self.losses = 0
         self.received: list[dict[str, Any]] = []
+        self.attributes: dict[str, str] = {}
         self._module = module
         self._properties = properties
         self._url = url
@@ -94,7 +96,12 @@ class CustomResource:
         assert answer["PhysicalResourceId"] == NAME
         for name in ("StackId", "RequestId", "LogicalResourceId"):
             assert answer[name] == event[name]
+        self.attributes = answer["Data"]
         return Answer(answer["Status"], answer["Reason"])
+
+    def client(self, service: str, region_name: str | None = None, config: object = None) -> Any:
+        """One of another region than the function's own is found as `service.region`."""
+        return self.clients[f"{service}.{region_name}" if region_name else service]
 
     def describe_stacks(self, **asked: Any) -> Any:
         assert asked == {"StackName": self.event()["StackId"]}
@@ -110,7 +117,7 @@ def custom_resource(
     """A resource that the function in `module` makes, with a clock and AWS clients of the resource's."""
     with _Server() as server:
         resource = server.resource = CustomResource(module, properties, server.url)
-        monkeypatch.setattr(boto3, "client", lambda service, config=None: resource.clients[service])
+        monkeypatch.setattr(boto3, "client", resource.client)
         for each in (module, cloudformation, patience):
             for name in ("monotonic", "sleep"):
                 monkeypatch.setattr(each, name, getattr(resource.clock, name), raising=False)

@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from gatehouse.user_directory import Membership, OwnDomain, SignInPage, UserDirectory
+from gatehouse.user_directory import Copy, Membership, OwnDomain, SignInPage, UserDirectory
 from tests.constructs.conftest import ACCOUNT, REGION, ROOT
 
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/imported"
@@ -63,10 +63,12 @@ def directory(
     machine_names: tuple[str, ...] = (),
     mail: cognito.UserPoolEmail | None = None,
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN,
+    copied_to: str | None = None,
     **membership: Any,
 ) -> Resources:
     """The template of a user directory: the strictest one, but for what is given."""
     stack = new_stack()
+    key = kms.Key.from_key_arn(stack, "LogKey", KEY_ARN)
     UserDirectory(
         stack,
         "Users",
@@ -77,9 +79,10 @@ def directory(
         platform_name="Gatehouse test",
         mail=mail,
         log_group_name="/aws/vendedlogs/gatehouse-test/sign-in",
-        log_key=kms.Key.from_key_arn(stack, "LogKey", KEY_ARN),
+        log_key=key,
         log_retention=logs.RetentionDays.ONE_YEAR,
         deletion_protection=True,
         removal_policy=removal_policy,
+        copy=Copy(region=copied_to, key=key) if copied_to else None,
     )
     return Resources(stack)

@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from gatehouse.functions import cloudformation
 from tests.constructs.custom_resources import LAMBDA_SECONDS, Context, CustomResource, custom_resource
 
-Work = Callable[[dict[str, Any], Any], str]
+Work = Callable[[dict[str, Any], Any], str | cloudformation.Found]
 Made = Callable[[Work], CustomResource]
 
 
@@ -146,3 +146,11 @@ def test_the_deadline_leaves_time_for_the_answer(made: Made) -> None:
     assert left == LAMBDA_SECONDS - 100 - cloudformation.RESERVED_SECONDS
     # Three attempts of five seconds, and a second after each.
     assert cloudformation.RESERVED_SECONDS > 18
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_what_the_work_finds_is_told_beside_the_reason(request_type: str, made: Made) -> None:
+    """Each time: CloudFormation forgets what an answer does not repeat."""
+    resource = made(lambda event, context: cloudformation.Found("found", {"Arn": "a"}))
+    assert resource.request(request_type) == ("SUCCESS", "found")
+    assert resource.attributes == {"Arn": "a"}

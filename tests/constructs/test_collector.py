@@ -69,7 +69,7 @@ def test_what_it_keeps_are_metrics_of_the_gateway(configuration: dict[str, Any])
     states = SimpleNamespace(cooling=list)
     parts: Any = SimpleNamespace(
         service=SimpleNamespace(states=states, answering=SimpleNamespace(catalog=_Catalog())),
-        reachability=SimpleNamespace(states={}),
+        reachability=SimpleNamespace(states={"database": "reachable"}),
         ledger=SimpleNamespace(spooled_rows=0, spilled_rows=0),
         directory=SimpleNamespace(age_seconds=0),
     )

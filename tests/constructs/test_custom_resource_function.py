@@ -13,7 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
 from gatehouse.custom_resource_function import CustomResourceFunction
-from gatehouse.python_function import FunctionNetwork
+from gatehouse.python_function import USES, FunctionNetwork
 from tests.constructs.conftest import ACCOUNT, REGION, ROOT
 from tests.constructs.directories import KEY_ARN, Resources, new_stack
 
@@ -109,7 +109,9 @@ def test_a_function_gets_its_own_code_and_what_they_share(assets: dict[str, Path
     for name, asset in assets.items():
         files = {str(path.relative_to(asset)) for path in asset.rglob("*") if path.is_file()}
         own = {
-            f"gatehouse/functions/{path.relative_to(FUNCTIONS)}" for path in (FUNCTIONS / name).rglob("*.py")
+            f"gatehouse/functions/{path.relative_to(FUNCTIONS)}"
+            for folder in (name, *USES.get(name, ()))
+            for path in (FUNCTIONS / folder).rglob("*.py")
         }
         assert files == own | shared | {"gatehouse/__init__.py"}
 

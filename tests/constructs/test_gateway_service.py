@@ -29,7 +29,7 @@ def _definition(stack: cdk.Stack) -> ecs.FargateTaskDefinition:
     return definition
 
 
-def _template(*, canary: Canary | None = None, spot_percent: int = 0) -> Template:
+def _template(*, canary: Canary | None = None, spot_percent: int = 0, name: str | None = None) -> Template:
     stack = new_stack()
     vpc = imported_vpc(stack)
     security_group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1", mutable=False)
@@ -59,6 +59,7 @@ def _template(*, canary: Canary | None = None, spot_percent: int = 0) -> Templat
         canary=canary,
         alarms=[cloudwatch.Alarm.from_alarm_arn(stack, "Alarm", alarm_arn)],
         spot_percent=spot_percent,
+        name=name,
     )
     return Template.from_stack(stack)
 
@@ -82,6 +83,15 @@ def template(request: pytest.FixtureRequest) -> Template:
 def _deployment(template: Template) -> dict[str, Any]:
     configuration: dict[str, Any] = only(template, "ECS::Service")["DeploymentConfiguration"]
     return configuration
+
+
+def test_it_has_a_name_only_where_another_region_has_to_know_it(rolling: Template) -> None:
+    """With a name neither could be replaced by a new one beside the old."""
+    assert "ClusterName" not in only(rolling, "ECS::Cluster")
+    assert "ServiceName" not in only(rolling, "ECS::Service")
+    named = _template(name="gatehouse-prod-gateway")
+    assert only(named, "ECS::Cluster")["ClusterName"] == "gatehouse-prod-gateway"
+    assert only(named, "ECS::Service")["ServiceName"] == "gatehouse-prod-gateway"
 
 
 def test_a_failed_deployment_is_undone(template: Template) -> None:

@@ -21,6 +21,7 @@ PSEUDO_PARAMETERS = {
 }
 # Type → an ARN of it. What is not here answers with its logical ID, as names do.
 ARNS = {
+    "AWS::ARCRegionSwitch::Plan": f"arn:aws:arc-region-switch::{ACCOUNT}:plan/plan:abc123",
     "AWS::AppConfig::Application": _SERVICE_ARN.format("appconfig", "application/abc1234"),
     "AWS::Backup::BackupVault": _SERVICE_ARN.format("backup", "backup-vault:vault"),
     "AWS::CloudWatch::Alarm": _SERVICE_ARN.format("cloudwatch", "alarm:alarm"),
@@ -36,6 +37,7 @@ ARNS = {
     ),
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/role",
     "AWS::KMS::Key": _SERVICE_ARN.format("kms", "key/mrk-1234abcd12ab34cd56ef1234567890ab"),
+    "AWS::KMS::ReplicaKey": _SERVICE_ARN.format("kms", "key/mrk-1234abcd12ab34cd56ef1234567890ab"),
     "AWS::Lambda::Function": _SERVICE_ARN.format("lambda", "function:function"),
     "AWS::Logs::LogGroup": _SERVICE_ARN.format("logs", "log-group:group:*"),
     "AWS::S3::Bucket": "arn:aws:s3:::bucket",
@@ -104,8 +106,26 @@ class _Resolver:
 
     def _fn_getatt(self, argument: list[str]) -> str:
         logical_id, attribute = argument
+        if self._type(logical_id) == "Custom::OtherRegionOutputs":
+            return str(self._elsewhere(logical_id, attribute))
         is_arn = attribute.endswith("Arn")
         return ARNS.get(self._type(logical_id), logical_id) if is_arn else logical_id.lower()
+
+    def _elsewhere(self, logical_id: str, output: str) -> Any:
+        """What another region's stack answers, whose name the resource has."""
+        name = self._template["Resources"][logical_id]["Properties"]["StackName"]
+        # `Data` ends `Standby-Data`, too: the longest is meant.
+        stack = max((stack for stack in self._templates if name.endswith(f"-{stack}")), key=len)
+        template = self._templates[stack]
+        return _Resolver(self._templates, template).resolve(template["Outputs"][output]["Value"])
+
+    def _fn_select(self, argument: list[Any]) -> Any:
+        index, values = argument
+        return self.resolve(values)[int(index)]
+
+    def _fn_split(self, argument: list[Any]) -> list[str]:
+        separator, value = argument
+        return str(self.resolve(value)).split(separator)
 
     def _fn_join(self, argument: list[Any]) -> str:
         separator, parts = argument

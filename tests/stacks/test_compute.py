@@ -142,8 +142,4 @@ def test_alarms_may_publish_into_the_encrypted_topic(assembly: "Assembly") -> No
         for logical_id, resource in assembly.resources("Keys", "AWS::KMS::Key").items()
         if "Data" in logical_id
     )
-    assert "cloudwatch.amazonaws.com" in {
-        statement["Principal"].get("Service")
-        for statement in policy
-        if isinstance(statement["Principal"], dict)
-    }
+    assert "cloudwatch.amazonaws.com" in [statement["Principal"].get("Service") for statement in policy]

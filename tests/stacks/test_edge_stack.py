@@ -16,7 +16,7 @@ from gateway.admin.operations import OPERATIONS as ADMIN_OPERATIONS
 from gateway.openapi.operations import OPERATIONS
 from stacks.config.edge import Edge
 from stacks.config.load import load_configuration, load_environment
-from stacks.edge import EdgeStack
+from stacks.edge import EdgeStack, region_health
 from stacks.free_text_paths import USAGE_IMPORT, free_text_path_prefixes
 from stacks.platform import Platform
 from tests.synthesis import FLAGS
@@ -164,3 +164,31 @@ def test_the_load_balancer_asks_who_calls_where_it_is_told_to() -> None:
 
 def test_elsewhere_one_rule_takes_all_paths(assembly: "Assembly") -> None:
     assert len(assembly.resources("Service", "AWS::ElasticLoadBalancingV2::ListenerRule")) == 1
+
+
+@pytest.mark.parametrize(
+    ("edge", "canary_percent", "health"),
+    [
+        ({}, 10, "endpoint"),
+        ({"allowed_cidrs": ["0.0.0.0/0", "::/0"]}, 0, "endpoint"),
+        ({"allowed_cidrs": ["198.51.100.0/24"]}, 0, "targets"),
+        ({"scheme": "internal"}, 0, "targets"),
+        ({"firewall": {"blocked_countries": ["US"]}}, 0, "targets"),
+        ({"firewall": {"blocked_cidrs": ["198.51.100.0/24"]}}, 0, "targets"),
+        ({"firewall": {"block_anonymous_networks": True}}, 0, "targets"),
+        ({"firewall": {"bot_control": True}}, 0, "targets"),
+        # One of a canary's two target groups is empty, and the load balancer counts as unhealthy.
+        ({"firewall": {"allowed_countries": ["DE"]}}, 10, "nothing"),
+    ],
+)
+def test_a_region_is_left_by_what_route_53_may_see_of_it(
+    edge: dict[str, Any], canary_percent: int, health: str
+) -> None:
+    config = load_environment("prod")
+    changed = config.model_copy(
+        update={
+            "edge": Edge.model_validate(config.edge.model_dump(mode="json") | edge),
+            "service": config.service.model_copy(update={"canary_percent": canary_percent}),
+        }
+    )
+    assert region_health(changed) == health

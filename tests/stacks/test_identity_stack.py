@@ -11,7 +11,7 @@ from aws_cdk.assertions import Template
 
 from stacks.config.identity import Identity
 from stacks.config.load import load_environment
-from stacks.identity import IdentityStack
+from stacks.identity import PrimaryIdentityStack
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "arn:aws:kms:us-east-1:111111111111:key/imported"
@@ -44,17 +44,17 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def stack() -> IdentityStack:
+def stack() -> PrimaryIdentityStack:
     config = load_environment("dev").model_copy(update={"identity": Identity.model_validate(SETTINGS)})
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = cdk.App(context=flags, builtin_cloud_formation_validation=False, analytics_reporting=False)
     key = kms.Key.from_key_arn(cdk.Stack(app, "Keys"), "LogKey", KEY)
     stage = cdk.Stage(app, "Stage", env=cdk.Environment(account=config.account, region=config.region))
-    return IdentityStack(stage, "Identity", config=config, log_key=key)
+    return PrimaryIdentityStack(stage, "Identity", config=config, data_key=key, log_key=key)
 
 
 @pytest.fixture(scope="module")
-def resources(stack: IdentityStack) -> dict[str, dict[str, Any]]:
+def resources(stack: PrimaryIdentityStack) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = Template.from_stack(stack).to_json()["Resources"]
     return found
 
@@ -63,12 +63,19 @@ def _properties(resources: dict[str, dict[str, Any]], resource_type: str) -> lis
     return [r["Properties"] for r in resources.values() if r["Type"] == resource_type]
 
 
-def test_the_gateway_accepts_the_pool_s_tokens_then_those_of_others(stack: IdentityStack) -> None:
+def test_the_gateway_accepts_the_pool_s_tokens_then_those_of_others(stack: PrimaryIdentityStack) -> None:
     own, other = stack.resolve(stack.issuers)
     # Two machines, people's programs, and the application that was named.
     assert len(own["client_ids"]) == 4
     assert own["client_ids"][-1] == "1h57kf5cpq17m0eml12EXAMPLE"
     assert other == {"issuer": "https://other.example.com", "audiences": ["gatehouse"]}
+
+
+def test_whoever_operates_it_is_told_the_id_of_each_client(stack: PrimaryIdentityStack) -> None:
+    outputs = Template.from_stack(stack).to_json()["Outputs"]
+    told = ["MachineClientId", "MachineClientIdnightlyDashreports", "PeopleClientId"]
+    ids = [outputs[name]["Value"] for name in told]
+    assert stack.resolve(stack.issuers)[0]["client_ids"][:3] == ids
 
 
 def test_providers_are_as_configured(resources: dict[str, dict[str, Any]]) -> None:

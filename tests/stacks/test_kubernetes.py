@@ -12,6 +12,7 @@ from stacks.config.image import Image
 from stacks.config.load import environment_names, load_configuration, load_environment
 from stacks.config.model import Environment
 from stacks.config.network import ExistingVpc, Network
+from stacks.config.standby import Standby
 from stacks.platform import Platform
 from tests.compute.eks_view import MANIFESTS, Manifests
 from tests.compute.template import ServiceTemplate
@@ -83,7 +84,10 @@ def elsewhere(synthesize: Synthesize) -> "Assembly":
             load_balancing="controller",
         ),
     )
-    return synthesize(config.model_copy(update={"network": network, "compute": compute}))
+    # A standby has a cluster of its own.
+    return synthesize(
+        config.model_copy(update={"network": network, "compute": compute, "standby": Standby()})
+    )
 
 
 def _ids(template: ServiceTemplate, resource_type: str) -> set[str]:
@@ -100,8 +104,11 @@ def _steps(template: ServiceTemplate) -> tuple[str, str]:
 def test_the_cluster_is_whole_before_anything_is_applied(template: ServiceTemplate) -> None:
     before = template.depends_on(_steps(template)[0])
     assert _ids(template, "AWS::EKS::Addon") <= before
-    # Those of administrators are nothing that pods need.
-    needed = {name for name in _ids(template, "AWS::EKS::AccessEntry") if "Administrator" not in name}
+    # Those of administrators, and of what a recovery does, are nothing that pods need.
+    others = ("Administrator", "EksActions", "RecoveryAccess")
+    needed = {
+        name for name in _ids(template, "AWS::EKS::AccessEntry") if not any(other in name for other in others)
+    }
     assert len(needed) == 2
     assert needed <= before
 
@@ -156,7 +163,7 @@ def test_the_stack_says_where_the_gateway_is(template: ServiceTemplate) -> None:
 def test_nothing_is_applied_where_others_do_it(synthesize: Synthesize) -> None:
     config = load_environment("prod-eks")
     compute = config.compute.model_copy(update={"apply": False})
-    assembly = synthesize(config.model_copy(update={"compute": compute}))
+    assembly = synthesize(config.model_copy(update={"compute": compute, "standby": Standby()}))
     template = ServiceTemplate(assembly.templates["Service"])
     assert template.resources(MANIFESTS) == {}
     assert template.resources("AWS::Lambda::Function") == {}
@@ -240,7 +247,7 @@ def test_another_image_reads_its_secrets_as_variables_and_migrates_nothing(synth
         user=1000,
         secrets={"LICENSE": SECRET},
     )
-    assembly = synthesize(config.model_copy(update={"image": image}))
+    assembly = synthesize(config.model_copy(update={"image": image, "standby": Standby()}))
     template = ServiceTemplate(assembly.templates["Service"])
     manifests = Manifests(template)
     assert manifests.of("Job") == []

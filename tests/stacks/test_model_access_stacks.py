@@ -10,7 +10,9 @@ from gateway.catalog import Catalog
 from stacks.config.load import CONFIG_DIRECTORY, load_environment
 from stacks.config.model import Environment
 from stacks.config.model_access import ModelAccess
+from stacks.config.standby import Standby
 from stacks.model_access import add_model_access
+from stacks.standby_catalog import regional_catalogs
 from tests.stacks.conftest import Assembly
 
 ROLE = "arn:aws:iam::444444444444:role/teams/models"
@@ -20,10 +22,14 @@ GUARDRAIL = {"content_filters": {"hate": "high", "prompt_attack": "medium"}}
 
 @pytest.fixture(scope="module")
 def places() -> dict[str, Template]:
-    """The stacks of an environment that calls models in two regions of its own and in another account."""
+    """The stacks of an environment that calls models in two regions of its own and in another account.
+
+    The second is its standby's, whose gateways call there what they called in the first.
+    """
     deployments: list[dict[str, object]] = [
         {"name": "own-1", "region": "us-east-1", "model_id": NOVA, "capacity": {"tokens_per_minute": 1000}},
         {"name": "own-2", "region": "us-west-2", "model_id": NOVA},
+        {"name": "own-3", "region": "us-east-2", "model_id": NOVA},
         {"name": "other", "region": "us-west-2", "model_id": NOVA, "role_arn": ROLE},
     ]
     return _stacks(_environment(projects=("search", "se-arch"), guardrail=GUARDRAIL), deployments)
@@ -34,6 +40,10 @@ def _environment(**model_access: object) -> Environment:
     return load_environment("prod").model_copy(update={"model_access": settings})
 
 
+def _without_standby(config: Environment) -> Environment:
+    return config.model_copy(update={"standby": Standby()})
+
+
 def _stacks(config: Environment, deployments: list[dict[str, object]]) -> dict[str, Template]:
     placed = [{"provider": "bedrock", **each} for each in deployments]
     catalog = Catalog.model_validate({"models": [{"name": "model", "deployments": placed}]})
@@ -41,7 +51,7 @@ def _stacks(config: Environment, deployments: list[dict[str, object]]) -> dict[s
     app = cdk.App(context=flags, builtin_cloud_formation_validation=False, analytics_reporting=False)
     place = cdk.Environment(account=config.account, region=config.region)
     stage = cdk.Stage(app, "gatehouse-prod", env=place)
-    add_model_access(stage, config=config, catalog=catalog)
+    add_model_access(stage, config=config, catalogs=regional_catalogs(config, catalog))
     stacks = [child for child in stage.node.children if isinstance(child, cdk.Stack)]
     return {stack.node.id: Template.from_stack(stack) for stack in stacks}
 
@@ -53,6 +63,7 @@ def _types(template: Template) -> set[str]:
 def test_every_account_and_region_that_serves_models_has_a_stack(places: dict[str, Template]) -> None:
     assert places.keys() == {
         "ModelAccess-333333333333-us-east-1",
+        "ModelAccess-333333333333-us-east-2",
         "ModelAccess-333333333333-us-west-2",
         # Of the role alone: roles belong to the environment's region, wherever the models are.
         "ModelAccess-444444444444-us-east-1",
@@ -72,11 +83,17 @@ def test_an_account_s_role_is_made_once(places: dict[str, Template]) -> None:
     assert _types(places["ModelAccess-444444444444-us-east-1"]) == {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 
-def test_the_role_trusts_the_gateway_s_role_by_its_computed_name(places: dict[str, Template]) -> None:
+def test_the_role_trusts_the_gateways_roles_of_both_regions_by_their_computed_names(
+    places: dict[str, Template],
+) -> None:
     (role,) = places["ModelAccess-444444444444-us-east-1"].find_resources("AWS::IAM::Role").values()
     assume, tag = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    gateway = {"aws:PrincipalArn": ["arn:aws:iam::333333333333:role/gatehouse-prod-task-us-east-1"]}
-    assert assume["Condition"]["ArnEquals"] == tag["Condition"]["ArnEquals"] == gateway
+    roles = [
+        f"arn:aws:iam::333333333333:role/gatehouse-prod-task-{region}"
+        for region in ("us-east-1", "us-west-2")
+    ]
+    trusted = {"aws:PrincipalArn": roles}
+    assert assume["Condition"]["ArnEquals"] == tag["Condition"]["ArnEquals"] == trusted
     assert assume["Condition"]["StringEquals"]["sts:ExternalId"] == "gatehouse-prod-333333333333"
 
 
@@ -86,12 +103,13 @@ def test_the_gateway_has_the_name_and_tells_the_external_id_that_roles_ask_for(
     """Both sides are computed from the configuration, each in its own stack."""
     (role,) = production.resources("ModelAccess-444444444444-us-east-1", "AWS::IAM::Role").values()
     asked = role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
-    (trusted,) = asked["ArnEquals"]["aws:PrincipalArn"]
+    trusted = asked["ArnEquals"]["aws:PrincipalArn"]
     names = [
         task_role["Properties"].get("RoleName")
-        for task_role in production.resources("Service", "AWS::IAM::Role").values()
+        for stack in ("Service", "Standby-Service")
+        for task_role in production.resources(stack, "AWS::IAM::Role").values()
     ]
-    assert trusted.rpartition("/")[2] in names
+    assert {arn.rpartition("/")[2] for arn in trusted} <= set(names)
     told = [
         variable["Value"]
         for task in production.resources("Service", "AWS::ECS::TaskDefinition").values()
@@ -112,9 +130,10 @@ def test_a_stack_can_be_deployed_alone(places: dict[str, Template]) -> None:
 @pytest.mark.parametrize(
     ("stack", "topics"),
     [
-        # The environment's own topic is the Observability stack's.
+        # The environment's own topics are the Observability stacks', one in each of its regions.
         ("ModelAccess-333333333333-us-east-1", 0),
-        ("ModelAccess-333333333333-us-west-2", 1),
+        ("ModelAccess-333333333333-us-west-2", 0),
+        ("ModelAccess-333333333333-us-east-2", 1),
         ("ModelAccess-444444444444-us-west-2", 1),
     ],
 )
@@ -152,7 +171,7 @@ def test_invocations_are_logged_without_prompts_and_with_a_key_of_the_account(
 )
 def test_what_is_logged_is_the_owners_choice(settings: dict[str, object], content: list[str]) -> None:
     (template,) = _stacks(
-        _environment(**settings),
+        _without_standby(_environment(**settings)),
         [{"name": "other", "region": "us-east-1", "model_id": NOVA, "role_arn": ROLE}],
     ).values()
     resources = template.find_resources("Custom::ModelInvocationLogging").values()
@@ -180,3 +199,31 @@ def test_a_place_without_bedrock_has_the_role_alone() -> None:
     (policy,) = template.find_resources("AWS::IAM::Policy").values()
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Action"] == ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
+
+
+def test_what_the_standby_calls_instead_has_its_place_and_is_allowed_to_it() -> None:
+    """A role's models are those of both regions; the lost region's place is there before and after."""
+    stacks = _stacks(
+        _environment(invocation_logs="none"),
+        [{"name": "other", "region": "us-east-1", "model_id": NOVA, "role_arn": ROLE}],
+    )
+    assert stacks.keys() == {"ModelAccess-444444444444-us-east-1", "ModelAccess-444444444444-us-west-2"}
+    (policy,) = stacks["ModelAccess-444444444444-us-east-1"].find_resources("AWS::IAM::Policy").values()
+    profiles = {
+        f"arn:aws:bedrock:{region}:444444444444:inference-profile/{NOVA}"
+        for region in ("us-east-1", "us-west-2")
+    }
+    first = policy["Properties"]["PolicyDocument"]["Statement"][0]
+    assert profiles <= set(first["Resource"])
+    alarms = stacks["ModelAccess-444444444444-us-west-2"].find_resources("AWS::CloudWatch::Alarm")
+    assert {alarm["Properties"]["Dimensions"][0]["Value"] for alarm in alarms.values()} == {NOVA}
+
+
+def test_without_a_standby_one_region_s_gateways_are_trusted() -> None:
+    config = _without_standby(_environment(invocation_logs="none"))
+    stacks = _stacks(config, [{"name": "o", "region": "us-east-1", "model_id": NOVA, "role_arn": ROLE}])
+    assert stacks.keys() == {"ModelAccess-444444444444-us-east-1"}
+    (role,) = stacks["ModelAccess-444444444444-us-east-1"].find_resources("AWS::IAM::Role").values()
+    assume = role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+    roles = ["arn:aws:iam::333333333333:role/gatehouse-prod-task-us-east-1"]
+    assert assume["Condition"]["ArnEquals"]["aws:PrincipalArn"] == roles

@@ -35,7 +35,12 @@ ACCEPTED = {
     ("RESOURCE_MISMATCH", "bedrock:InvokeModel"): _EVERY_KIND,
     ("RESOURCE_MISMATCH", "bedrock:InvokeModelWithResponseStream"): _EVERY_KIND,
     ("RESOURCE_MISMATCH", "elasticloadbalancing:ModifyRule"): _EVERY_KIND,
+    ("RESOURCE_MISMATCH", "rds:CreateDBInstanceReadReplica"): _EVERY_KIND,
+    ("RESOURCE_STAR", "['application-autoscaling:RegisterScalableTarget']"): (
+        "Region switch tries it before it knows the target; conditions name service, dimension and regions"
+    ),
     ("UNKNOWN_ACTION", "bedrock:CountTokens"): "it is newer than parliament's list",
+    ("UNKNOWN_PREFIX", "Unknown prefix arc-region-switch"): "it is newer than parliament's list",
 }
 
 

@@ -15,6 +15,7 @@ STATEFUL_TYPES = {
     "AWS::ECR::Repository",
     "AWS::ElastiCache::ReplicationGroup",
     "AWS::KMS::Key",
+    "AWS::KMS::ReplicaKey",
     "AWS::RDS::DBInstance",
     "AWS::S3::Bucket",
     "AWS::SecretsManager::Secret",
@@ -37,6 +38,19 @@ STATEFUL = {
 }
 # Where the environment keeps copies of its database.
 VAULT = {"Backup": {"DatabaseVaultD3D0CD18"}}
+# What the standby region has of it, if there is one: no secrets and no user pool of its own.
+STANDBY = {
+    "Standby-Keys": {"EncryptionKeysData5BF4736D", "EncryptionKeysLogsE3818FC3"},
+    "Standby-Data": {
+        "AccessLogsBucketCD784A59",
+        "CacheReplicationGroupBFE59FF3",
+        "DatabaseInstanceAA8A5FDE",
+        "ObjectStoreBucketCFE8051E",
+    },
+    "Standby-Registry": {"ImagesRepository2D0F5B9C"},
+    "Standby-Edge": {"AccessLogsBucketCD784A59"},
+    "Standby-Backup": {"DatabaseVaultD3D0CD18"},
+}
 # Each account and region that serves models, by the beginning of the stack's name.
 MODELS = ("ModelAccess-", {"Key9BCD29C7"})
 # Rebuilt from other data, so it goes with its stack.
@@ -52,8 +66,9 @@ def test_logical_ids_are_pinned(assembly: "Assembly") -> None:
         }
         for stack, template in assembly.templates.items()
     }
-    has_vault = load_environment(assembly.environment).backup.enabled
-    expected = STATEFUL | (VAULT if has_vault else {})
+    config = load_environment(assembly.environment)
+    expected = STATEFUL | (VAULT if config.backup.enabled else {})
+    expected |= {} if config.standby_region is None else STANDBY
     prefix, in_models = MODELS
     places = {stack: ids for stack, ids in found.items() if stack.startswith(prefix)}
     assert all(ids in (in_models, set()) for ids in places.values()), places
@@ -61,7 +76,7 @@ def test_logical_ids_are_pinned(assembly: "Assembly") -> None:
 
 
 def test_data_outlives_its_stack_where_the_environment_is_protected(production: "Assembly") -> None:
-    for stack, logical_ids in (STATEFUL | VAULT).items():
+    for stack, logical_ids in (STATEFUL | VAULT | STANDBY).items():
         for logical_id in logical_ids - DISPOSABLE:
             resource = production.templates[stack]["Resources"][logical_id]
             assert resource["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}, (stack, logical_id)

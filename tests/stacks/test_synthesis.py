@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+import app
+
 if TYPE_CHECKING:
     from tests.stacks.conftest import Assembly
 
@@ -56,6 +60,20 @@ def test_another_process_writes_the_same_bytes(production: "Assembly", tmp_path:
 def test_nothing_is_looked_up(assembly: "Assembly") -> None:
     for manifest in assembly.directory.rglob("manifest.json"):
         assert "missing" not in json.loads(manifest.read_text(encoding="utf-8")), manifest
+
+
+@pytest.mark.parametrize(
+    ("environment", "standby", "problem"),
+    [
+        ("prod", "on", "standby is on; allowed: active"),
+        ("dev", "active", "standby is active, but config/dev.yaml has none"),
+    ],
+)
+def test_a_standby_is_made_active_where_there_is_one_and_in_no_other_word(
+    environment: str, standby: str, problem: str
+) -> None:
+    with pytest.raises(app.ContextError, match=problem):
+        app.build(context={"environment": environment, "standby": standby})
 
 
 def test_an_unknown_environment_ends_with_the_known_ones_and_no_traceback(tmp_path: Path) -> None:

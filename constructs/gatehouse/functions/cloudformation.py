@@ -7,7 +7,8 @@ import functools
 import http.client
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
 
@@ -24,7 +25,15 @@ RESERVED_SECONDS = 30.0
 Event = dict[str, Any]
 
 
-def answered(handler: Callable[[Event, Any], str]) -> Callable[[Event, Any], None]:
+@dataclass(frozen=True)
+class Found:
+    """An answer with attributes, which the template reads by their names."""
+
+    reason: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def answered(handler: Callable[[Event, Any], str | Found]) -> Callable[[Event, Any], None]:
     """A handler of events and contexts whose result, or exception, is the answer and the reason in it.
 
     It raises nothing itself: Lambda would only try again, and CloudFormation wait.
@@ -33,11 +42,12 @@ def answered(handler: Callable[[Event, Any], str]) -> Callable[[Event, Any], Non
     @functools.wraps(handler)
     def on_event(event: Event, context: Any) -> None:
         try:
-            status, reason = "SUCCESS", handler(event, context)
+            status, result = "SUCCESS", handler(event, context)
         except Exception as error:  # noqa: BLE001 (an exception that leaves here is an hour of waiting)
-            status, reason = "FAILED", f"{type(error).__name__}: {error}"
-        print(json.dumps({"request": event["RequestType"], "status": status, "reason": reason}))
-        answer(event, status, reason)
+            status, result = "FAILED", f"{type(error).__name__}: {error}"
+        found = Found(result) if isinstance(result, str) else result
+        print(json.dumps({"request": event["RequestType"], "status": status, "reason": found.reason}))
+        answer(event, status, found)
 
     return on_event
 
@@ -64,13 +74,13 @@ def is_taken_back(event: Event) -> bool:
     return str(stack["StackStatus"]).startswith("UPDATE_ROLLBACK")
 
 
-def answer(event: Event, status: str, reason: str) -> None:
+def answer(event: Event, status: str, found: Found) -> None:
     """Give CloudFormation its answer, at the address that it signed for this request.
 
     A reason that does not fit loses its end.
     """
     request = urllib.request.Request(  # noqa: S310 (CloudFormation's own address)
-        event["ResponseURL"], data=_body(event, status, reason), method="PUT", headers={"Content-Type": ""}
+        event["ResponseURL"], data=_body(event, status, found), method="PUT", headers={"Content-Type": ""}
     )
     for attempt in range(3):
         try:
@@ -81,10 +91,12 @@ def answer(event: Event, status: str, reason: str) -> None:
             sleep(1)
 
 
-def _body(event: Event, status: str, reason: str) -> bytes:
+def _body(event: Event, status: str, found: Found) -> bytes:
+    reason = found.reason
     fields = {
         "Status": status,
         "Reason": reason,
+        "Data": found.attributes,
         # Always the same, so that CloudFormation never removes an earlier one.
         "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
         "StackId": event["StackId"],

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tests.stacks.invariants.resource import Resource
+from tests.stacks.invariants.resource import KEYS, Resource
 
 
 def _at(*path: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -36,9 +36,11 @@ ENCRYPTED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "AWS::SQS::Queue": _at("KmsMasterKeyId"),
     "AWS::SecretsManager::Secret": _at("KmsKeyId"),
 }
-# Logical IDs that begin so → why there is no key of ours.
+# Logical IDs that begin so, of all stacks or of one → why there is no key of ours.
 EXCEPTIONS = {
     "AccessLogs": "neither load balancers nor S3 deliver access logs to a bucket with a key of ours",
+    "ReplicaLog": "Cognito delivers to no log group with a key of ours",
+    "Standby-Keys/PrimaryFunction": "it looks up the keys that ours are copies of, before there are any",
     "UsersLog": "Cognito delivers to no log group with a key of ours",
 }
 # What makes a key of ours: an export of the stack Keys, or a key of the same template.
@@ -48,7 +50,10 @@ _KEY_PROPERTY = re.compile(r"kms.*key|EncryptionKey|KmsKey", re.IGNORECASE)
 
 def stored_data_is_encrypted_with_our_keys(resource: Resource) -> Iterator[str]:
     """Every store of data names a key of ours."""
-    if resource.type not in ENCRYPTED or resource.logical_id.startswith(tuple(EXCEPTIONS)):
+    place = f"{resource.stack}/{resource.logical_id}"
+    if resource.type not in ENCRYPTED or any(
+        name.startswith(tuple(EXCEPTIONS)) for name in (resource.logical_id, place)
+    ):
         return
     key = ENCRYPTED[resource.type](resource.properties)
     if key is None:
@@ -70,30 +75,30 @@ def _is_ours(key: Any, resource: Resource) -> bool:
     if _EXPORT.search(text):
         return True
     own = [
-        logical_id
-        for logical_id, other in resource.template["Resources"].items()
-        if other["Type"] in {"AWS::KMS::Key", "AWS::KMS::ReplicaKey"}
+        logical_id for logical_id, other in resource.template["Resources"].items() if other["Type"] in KEYS
     ]
     return any(f'"{logical_id}"' in text for logical_id in own)
 
 
 def keys_rotate(resource: Resource) -> Iterator[str]:
-    """Our keys rotate, and a deletion can be taken back for as long as KMS offers."""
-    if resource.type != "AWS::KMS::Key":
+    """Our keys rotate, their copies with them, and a deletion can be taken back for as long as KMS offers."""
+    if resource.type not in KEYS:
         return
-    if resource.properties.get("EnableKeyRotation") is not True:
+    if resource.type == "AWS::KMS::Key" and resource.properties.get("EnableKeyRotation") is not True:
         yield "does not rotate"
     if resource.properties.get("PendingWindowInDays") != 30:
         yield "can be gone before 30 days"
 
 
 def stores_are_encrypted_at_all(resource: Resource) -> Iterator[str]:
-    """Naming a key is not enough where encryption has a switch of its own."""
+    """Naming a key is not enough where encryption has a switch of its own; a replica has its source's."""
     switches = {
         "AWS::ElastiCache::ReplicationGroup": "AtRestEncryptionEnabled",
         "AWS::RDS::DBInstance": "StorageEncrypted",
     }
     switch = switches.get(resource.type)
+    if "SourceDBInstanceIdentifier" in resource.properties:
+        return
     if switch and resource.properties.get(switch) is not True:
         yield f"has no {switch}"
 

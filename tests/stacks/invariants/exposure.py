@@ -28,7 +28,7 @@ TLS_POLICIES = {
 
 def only_the_load_balancer_is_open(resource: Resource) -> Iterator[str]:
     """No security group but the load balancer's admits everyone, and that one on two ports."""
-    at_the_edge = resource.stack == OPEN_GROUP[0] and resource.logical_id.startswith(OPEN_GROUP[1])
+    at_the_edge = resource.kind == OPEN_GROUP[0] and resource.logical_id.startswith(OPEN_GROUP[1])
     for rule in _rules(resource, "Ingress"):
         source = rule.get("CidrIp", rule.get("CidrIpv6"))
         if source not in EVERYWHERE:
@@ -70,7 +70,7 @@ def nothing_else_is_public(resource: Resource) -> Iterator[str]:
     if resource.type == "AWS::S3::Bucket":
         blocked = properties.get("PublicAccessBlockConfiguration", {})
         yield from (f"has no {block}" for block in BLOCKS if blocked.get(block) is not True)
-    if resource.type.endswith("::LoadBalancer") and resource.stack != "Edge":
+    if resource.type.endswith("::LoadBalancer") and resource.kind != "Edge":
         yield "is a load balancer outside the edge"
 
 

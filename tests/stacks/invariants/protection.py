@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.stacks.invariants.resource import Resource
+from tests.stacks.invariants.resource import KEYS, Resource
 
 KEPT = {"Retain", "RetainExceptOnCreate"}
 # Type → what its properties must say where the environment is protected.
@@ -17,7 +17,7 @@ PROTECTIONS: Mapping[str, Mapping[str, Any]] = {
 STATEFUL = {
     *PROTECTIONS,
     "AWS::Backup::BackupVault",
-    "AWS::KMS::Key",
+    *KEYS,
     "AWS::Logs::LogGroup",
     "AWS::SecretsManager::Secret",
 }

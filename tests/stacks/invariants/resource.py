@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gatehouse import names
+
 Template = Mapping[str, Any]
+# Keys of ours, and the copies that another region has of them.
+KEYS = {"AWS::KMS::Key", "AWS::KMS::ReplicaKey"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +18,11 @@ class Resource:
     stack: str
     logical_id: str
     template: Template
+
+    @property
+    def kind(self) -> str:
+        """The stack's name, which it has in the primary region as well where it is the standby's."""
+        return self.stack.removeprefix(names.standby_stack(""))
 
     @property
     def definition(self) -> Mapping[str, Any]:

@@ -4,29 +4,33 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.stacks.invariants.resource import Resource, listed, strings
+from tests.stacks.invariants.resource import KEYS, Resource, listed, strings
 
 Statement = Mapping[str, Any]
 
-# Where a statement that says `*` means the resource that holds the policy.
-KEY = "AWS::KMS::Key"
 # Policies of principals. All others belong to a resource, and name principals.
 IDENTITY_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
-# Actions for which IAM knows no resource, and what they are for.
+# Actions for which IAM knows no resource, or that read what the reader cannot name, and what they are for.
 ACTIONS_WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": "describing takes no resource",
+    "application-autoscaling:RegisterScalableTarget": "targets have generated IDs; conditions name the kind",
     "bedrock:DeleteModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:GetModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:PutModelInvocationLoggingConfiguration": "an account has one in each region",
+    "cloudwatch:GetMetricStatistics": "metrics belong to no resource",
     "cloudwatch:PutMetricData": "metrics belong to no resource; a condition names their namespace",
     "ec2:DescribeNetworkInterfaces": "describing takes no resource",
     "ec2:DescribeSubnets": "describing takes no resource",
     "ec2:DescribeTags": "describing takes no resource",
     "ec2:DescribeVolumes": "describing takes no resource",
     "ecr:GetAuthorizationToken": "a token to pull with; pulling itself names the repository",
+    "ecs:ListServices": "listing takes no resource; a condition names the clusters",
     "elasticloadbalancing:DescribeListeners": "describing takes no resource",
     "elasticloadbalancing:DescribeRules": "describing takes no resource",
     "elasticloadbalancing:DescribeTargetGroups": "describing takes no resource",
     "elasticloadbalancing:DescribeTargetHealth": "describing takes no resource",
+    "rds:DescribeDBInstances": "Region switch evaluates a plan, whatever its databases are called then",
+    "servicequotas:GetServiceQuota": "Region switch compares the quotas of two regions",
     "tag:GetResources": "it lists resources by their tags",
     "xray:PutTelemetryRecords": "traces belong to no resource",
     "xray:PutTraceSegments": "traces belong to no resource",
@@ -35,6 +39,7 @@ ACTIONS_WITHOUT_RESOURCE = {
 # resource could make them use the role.
 DEPUTIES_WITHOUT_SOURCE = {
     "appconfig.amazonaws.com": "AWS documents no source for the role that watches alarms",
+    "arc-region-switch.amazonaws.com": "AWS documents no source for the role of a plan",
     "ec2.amazonaws.com": "an instance has the role of its profile, and says no source",
     "ecs.amazonaws.com": "AWS documents no source for the role that shifts traffic",
     "eks.amazonaws.com": "AWS documents no source for the role of a cluster in Auto Mode",
@@ -50,10 +55,12 @@ CALLER_CONDITIONS = {
     "aws:resourceaccount",
     "kms:calleraccount",
     "kms:encryptioncontext:aws:logs:arn",
+    "kms:encryptioncontext:sourcearn",
 }
 # The end of the logical ID of a role that is assumed without a source, and why.
 ROLES_WITHOUT_SOURCE = {
     "ExecutionRole": "AWS documents the source for the roles of tasks, not for the role that starts them",
+    "ObjectReplicationRole": "AWS documents no source for the role of a bucket's replication",
 }
 # They may write below the account's own folder of a bucket alone, and AWS documents no source for them.
 LOG_DELIVERY = {"delivery.logs.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"}
@@ -97,7 +104,7 @@ def no_wildcard_action(resource: Resource) -> Iterator[str]:
     The account's own administrators may use a key as IAM says: without that nobody could ever change it.
     """
     for statement in _allowing(resource):
-        if resource.type == KEY and _is_own_account(statement):
+        if resource.type in KEYS and _is_own_account(statement):
             continue
         if "NotAction" in statement:
             yield "allows every action but some"

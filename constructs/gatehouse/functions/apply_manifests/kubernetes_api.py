@@ -88,6 +88,26 @@ class KubernetesApi:
         found: Object | None = None if status == _NOT_FOUND else json.loads(content)
         return found
 
+    def merge(self, manifest: Object, change: Object) -> None:
+        """Change fields of an object that is there; the others stay whoever's they are."""
+        status, content = self._call("PATCH", self._known(manifest), change, "application/merge-patch+json")
+        if status == _NOT_FOUND:
+            raise ApiError(_message(content))
+
+    def scale(self, manifest: Object, replicas: Callable[[int], int]) -> int:
+        """Set how many pods a Deployment wants, by how many it wanted; gives how many it wants now."""
+        path = f"{self._known(manifest)}/scale"
+        status, content = self._call("GET", path)
+        if status == _NOT_FOUND:
+            raise ApiError(_message(content))
+        scale: Object = json.loads(content)
+        before = int(scale["spec"].get("replicas", 0))
+        wanted = replicas(before)
+        if wanted != before:
+            scale["spec"]["replicas"] = wanted
+            self._call("PUT", path, scale, "application/json")
+        return wanted
+
     def remove(self, manifest: Object) -> None:
         """Begin to remove an object, and what belongs to it before it; one that is not there is no error."""
         path = self._path(manifest)
@@ -111,6 +131,12 @@ class KubernetesApi:
         except (OSError, http.client.HTTPException):
             return []
         return content.decode(errors="replace").splitlines() if status == http.client.OK else []
+
+    def _known(self, manifest: Object) -> str:
+        path = self._path(manifest)
+        if path is None:
+            raise ApiError(f"the cluster does not know {manifest['kind']} of {manifest['apiVersion']}")
+        return path
 
     def _path(self, manifest: Object) -> str | None:
         version, kind = manifest["apiVersion"], manifest["kind"]

@@ -1,0 +1,1 @@
+"""Whether a replica has all that its database was told."""

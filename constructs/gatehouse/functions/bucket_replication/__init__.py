@@ -1,0 +1,1 @@
+"""Has the bucket of another region copied into this one."""

@@ -1,0 +1,1 @@
+"""Says where a multi-region access point leads at first."""

@@ -1,0 +1,1 @@
+"""The function of a custom resource: what another region's stack told."""

@@ -1,0 +1,1 @@
+"""Which health check is which region's."""

@@ -1,0 +1,1 @@
+"""Where a multi-region access point leads."""

@@ -1,0 +1,1 @@
+"""What a replica has to be given once it is made."""

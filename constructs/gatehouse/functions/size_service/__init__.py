@@ -1,0 +1,1 @@
+"""How many tasks a service may run."""

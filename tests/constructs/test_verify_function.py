@@ -1,0 +1,86 @@
+"""The function that says whether a region serves: its database takes writes, its gateways answer."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gatehouse.functions.verify import index
+from gatehouse.functions.waiting import NotYetError
+from tests.constructs.step_functions import Step
+
+PRIMARY = "arn:aws:rds:us-east-1:111111111111:db:gatehouse-prod"
+GROUPS = ["group-1", "group-2"]
+
+
+class Rds:
+    """Gives the states in turn, the last again and again; one with a source is a replica."""
+
+    def __init__(self, *states: tuple[str, str | None]) -> None:
+        self._states = list(states)
+
+    def describe_db_instances(self, **asked: Any) -> Any:
+        assert asked == {"DBInstanceIdentifier": "gatehouse-prod"}
+        status, source = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        instance = {"DBInstanceStatus": status}
+        return {
+            "DBInstances": [instance | ({"ReadReplicaSourceDBInstanceIdentifier": source} if source else {})]
+        }
+
+
+class Balancing:
+    """The states of the targets of each group."""
+
+    def __init__(self, **groups: list[str]) -> None:
+        self._groups = groups
+
+    def describe_target_health(self, **asked: Any) -> Any:
+        states = self._groups[asked["TargetGroupArn"].replace("-", "_")]
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch) -> Step:
+    variables = {"DATABASE": "gatehouse-prod", "TARGET_GROUPS": json.dumps(GROUPS), "MINIMUM": "3"}
+    step = Step(index, variables, monkeypatch)
+    step.clients = {
+        "rds": Rds(("available", None)),
+        "elbv2": Balancing(group_1=["healthy"] * 3, group_2=[]),
+    }
+    return step
+
+
+def test_a_database_that_writes_and_gateways_that_answer_are_everything(step: Step) -> None:
+    assert step.run() == {"region": "us-west-2", "serves": "everything"}
+
+
+def test_a_promotion_is_waited_for(step: Step) -> None:
+    step.clients["rds"] = Rds(("modifying", PRIMARY), ("rebooting", None), ("backing-up", None))
+    assert step.run()["serves"] == "everything"
+
+
+@pytest.mark.parametrize(
+    ("state", "missing"),
+    [
+        (("available", PRIMARY), f"gatehouse-prod is still a replica of {PRIMARY}"),
+        (("incompatible-parameters", None), "gatehouse-prod is incompatible-parameters"),
+    ],
+)
+def test_a_database_that_takes_no_writes_is_named(
+    step: Step, state: tuple[str, str | None], missing: str
+) -> None:
+    step.clients["rds"] = Rds(state)
+    with pytest.raises(NotYetError, match=missing):
+        step.run()
+
+
+def test_gateways_count_in_whichever_group_they_are(step: Step) -> None:
+    """Between two versions they are in both."""
+    step.clients["elbv2"] = Balancing(group_1=["healthy"], group_2=["healthy", "healthy"])
+    assert step.run()["serves"] == "everything"
+
+
+def test_too_few_are_not_enough(step: Step) -> None:
+    step.clients["elbv2"] = Balancing(group_1=["healthy", "healthy", "initial"], group_2=["draining"])
+    with pytest.raises(NotYetError, match="gateways that answer: 2 of 3"):
+        step.run()
