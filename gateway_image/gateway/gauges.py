@@ -33,7 +33,14 @@ def add_gauges(
         "gatehouse_dependency_reachable",
         "1 if the service beside the gateway answered the last check.",
         "dependency",
-        lambda: [(name, state == "reachable") for name, state in parts.reachability.states.items()],
+        lambda: [
+            (name, state in {"reachable", "read_only"}) for name, state in parts.reachability.states.items()
+        ],
+    )
+    metrics.gauge(
+        "gatehouse_database_read_only",
+        "1 while the database is a replica, which takes no changes.",
+        lambda: parts.reachability.states["database"] == "read_only",
     )
     metrics.gauge(
         "gatehouse_ledger_spooled_rows",

@@ -6,8 +6,9 @@ from typing import Literal
 
 from gateway.structured_log import StructuredLog
 
-State = Literal["reachable", "unreachable", "unknown"]
-Check = Callable[[], Awaitable[None]]
+State = Literal["reachable", "read_only", "unreachable", "unknown"]
+# None: reachable.
+Check = Callable[[], Awaitable[State | None]]
 
 _INTERVAL_SECONDS = 5
 _LIMIT_SECONDS = 2
@@ -18,7 +19,10 @@ class UnreachableError(Exception):
 
 
 class Reachability:
-    """The last known state of the cache and the database."""
+    """The last known state of the cache and the database.
+
+    read_only: the database is a replica, as in a region that stands by.
+    """
 
     def __init__(self, ping_cache: Check, ping_database: Check, log: StructuredLog) -> None:
         self._checks = {"cache": ping_cache, "database": ping_database}
@@ -32,16 +36,16 @@ class Reachability:
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def _check(self, name: str, check: Check) -> None:
-        state: State = "reachable"
+        state: State
         reason = None
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
-                await check()
+                state = await check() or "reachable"
         except UnreachableError as error:
             state, reason = "unreachable", str(error)
         except TimeoutError:
             state, reason = "unreachable", f"no answer within {_LIMIT_SECONDS} s"
         if state != self.states[name]:
             self.states[name] = state
-            level: Literal["info", "warning"] = "info" if state == "reachable" else "warning"
+            level: Literal["info", "warning"] = "warning" if state == "unreachable" else "info"
             self._log.write(level, "reachability", service=name, state=state, reason=reason)

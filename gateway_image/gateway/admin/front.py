@@ -10,7 +10,7 @@ from gateway.admin.parts import AdminParts
 from gateway.application import Handler
 from gateway.cache.errors import CacheError
 from gateway.callers import Caller
-from gateway.database.errors import DatabaseUnavailableError
+from gateway.database.errors import DatabaseUnavailableError, ReadOnlyError
 from gateway.errors import GatewayError
 from gateway.request import Headers, Request
 
@@ -79,6 +79,8 @@ async def _answer(act: Act, asked: Asked) -> None:
     request = asked.request
     try:
         answer = await act(asked)
+    except ReadOnlyError as error:
+        raise _passive(error) from error
     except DatabaseUnavailableError as error:
         raise _away("database", "database_unavailable", error) from error
     except CacheError as error:
@@ -90,6 +92,18 @@ async def _answer(act: Act, asked: Asked) -> None:
             await request.respond(304, b"", headers)
             return
     await request.respond(answer.status, answer.body(), headers, content_type=answer.content_type)
+
+
+def _passive(error: Exception) -> GatewayError:
+    """Without `retry-after`: this region may stand by for months."""
+    return GatewayError(
+        503,
+        "This region stands by: its database is a replica, which takes no changes. Send them to the active "
+        "region.",
+        type="api_error",
+        code="read_only_region",
+        detail=str(error),
+    )
 
 
 def _away(service: str, code: str, error: Exception) -> GatewayError:

@@ -9,14 +9,18 @@ from gateway.aws.credentials import CredentialSource
 from gateway.aws.database_token import database_token
 from gateway.database.errors import DatabaseError
 from gateway.database.pool import Pool
+from gateway.database.replica import check_writable, is_replica
 from gateway.database.schema import check_schema
 from gateway.database.tls import tls_context
-from gateway.reachability import UnreachableError
+from gateway.reachability import State, UnreachableError
 from gateway.settings import Settings
 
 _CONNECT_SECONDS = 2
 # Of one statement, unless its own `timeout` says otherwise: one that hangs after a failover must not hang on.
 _STATEMENT_SECONDS = 5
+# At a primary the smallest of changes: how far a replica is behind is the age of the last change that it has,
+# which would grow while nobody calls.
+PING = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END"
 _SERVER_SETTINGS = {
     "application_name": "gatehouse",
     # Longer than any statement is waited for: what nobody waits for ends on the server too.
@@ -56,11 +60,22 @@ class Database:
                 self._schema_suffices = True
             yield connection
 
-    async def ping(self) -> None:
-        """Raise UnreachableError unless the database answers a query."""
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[asyncpg.Connection]:
+        """As `connection`, for what writes on and on: raises ReadOnlyError before a replica has to refuse it.
+
+        Each statement that a server refuses is a line in its log.
+        """
+        async with self.connection() as connection:
+            await check_writable(connection)
+            yield connection
+
+    async def ping(self) -> State:
+        """Whether the database takes changes or, as a replica, reads only; UnreachableError if it is away."""
         try:
             async with self._pool.connection() as connection:
-                await connection.execute("SELECT 1")
+                await connection.execute(PING)
+                return "read_only" if is_replica(connection) else "reachable"
         except DatabaseError as error:
             raise UnreachableError(str(error)) from error
 

@@ -16,5 +16,9 @@ class DatabaseUnavailableError(DatabaseError):
     """The database is away, busy, read-only or too old: the same statement may succeed later."""
 
 
+class ReadOnlyError(DatabaseUnavailableError):
+    """The database is a replica: it answers reads, and takes changes once it was promoted."""
+
+
 class StatementRefusedError(DatabaseError):
     """The database will refuse the same statement again: its values or its text are wrong."""

@@ -11,7 +11,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from gateway.aws.credentials import CredentialsError
-from gateway.database.errors import DatabaseError, DatabaseUnavailableError, StatementRefusedError
+from gateway.database.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    ReadOnlyError,
+    StatementRefusedError,
+)
+from gateway.database.replica import CANCELLED, READ_ONLY, is_replica
 
 # Of one process. All processes together must stay far below what the database allows: 20 tasks of 4 workers
 # have 320, and RDS allows about 420 with 4 GiB of memory. The ledger, the directory and the check of
@@ -59,12 +65,15 @@ class Pool:
         self._used.add(connection)
         try:
             yield connection
+        except ReadOnlyError:
+            self._give_back(connection)
+            raise
         except DatabaseUnavailableError:
             self._drop_with_others(connection)
             raise
         except _ERRORS as error:
-            described = _describe(error)
-            if isinstance(described, StatementRefusedError):
+            described = _describe(error, connection)
+            if _leaves_connection(described):
                 self._give_back(connection)
             else:
                 self._drop_with_others(connection)
@@ -116,11 +125,17 @@ class Pool:
         self._idle.clear()
 
 
-def _describe(error: BaseException) -> DatabaseError:
+def _describe(error: BaseException, connection: asyncpg.Connection) -> DatabaseError:
     sqlstate = _sqlstate(error)
+    if sqlstate == READ_ONLY and is_replica(connection):
+        return ReadOnlyError(_reason(error), sqlstate=sqlstate)
     if sqlstate is not None and sqlstate[:2] in _REFUSED:
         return StatementRefusedError(_reason(error), sqlstate=sqlstate)
     return DatabaseUnavailableError(_reason(error), sqlstate=sqlstate)
+
+
+def _leaves_connection(error: DatabaseError) -> bool:
+    return isinstance(error, (StatementRefusedError, ReadOnlyError)) or error.sqlstate in CANCELLED
 
 
 def _sqlstate(error: BaseException) -> str | None:

@@ -9,11 +9,24 @@ from gateway.database.errors import DatabaseUnavailableError
 NEEDED_REVISION = "0002"
 
 
+async def schema_revision(connection: asyncpg.Connection) -> str | None:
+    """The revision of the database's schema, None if it has none yet."""
+    known = await connection.fetchval("SELECT to_regclass('public.alembic_version') IS NOT NULL")
+    if not known:
+        return None
+    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return revision
+
+
+def suffices(revision: str | None) -> bool:
+    """Whether a schema is at least as new as this code needs."""
+    return revision is not None and revision >= NEEDED_REVISION
+
+
 async def check_schema(connection: asyncpg.Connection) -> None:
     """Raise DatabaseUnavailableError unless the schema is at least as new as this code needs."""
-    known = await connection.fetchval("SELECT to_regclass('public.alembic_version') IS NOT NULL")
-    revision = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
-    if revision is None or revision < NEEDED_REVISION:
+    revision = await schema_revision(connection)
+    if not suffices(revision):
         raise DatabaseUnavailableError(
             f"the schema's revision is {revision or 'none'}, this gateway needs {NEEDED_REVISION}; "
             "run python -m gateway.migrations"

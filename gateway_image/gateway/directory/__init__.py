@@ -14,6 +14,7 @@ import asyncpg
 
 from gateway.callers import Caller, Project, Role
 from gateway.database.errors import DatabaseError
+from gateway.database.replica import read
 from gateway.database.share import Connections
 from gateway.directory import following
 from gateway.directory.records import RecordError
@@ -132,8 +133,7 @@ class Directory:
     async def _look(self) -> None:
         began = self._clock()
         try:
-            async with self._database.connection() as connection:
-                await self._follow(connection)
+            await read(self._database, self._follow)
         except DatabaseError as error:
             if not self._failing:
                 self._log.write("warning", "directory", state="not_current", reason=str(error))

@@ -111,7 +111,7 @@ class Ledger:
         async with self._writing:
             while batch := self._spool.batch(self._batch_rows):
                 try:
-                    async with self._database.connection() as connection:
+                    async with self._database.writing() as connection:
                         await write_rows(connection, batch)
                 except DatabaseError as error:
                     # Fewer rows next: a batch may be too much for a database that struggles, and a row that

@@ -36,7 +36,7 @@ async def change_partitions(database: Database, *, retention_months: int) -> tup
 
     Returns the names of the tables made and dropped; raises DatabaseError.
     """
-    async with database.connection() as connection:
+    async with database.writing() as connection:
         made = await connection.fetchval("SELECT usage_add_months()", timeout=_SECONDS)
         dropped = await connection.fetchval(
             "SELECT usage_drop_months($1)", retention_months, timeout=_SECONDS

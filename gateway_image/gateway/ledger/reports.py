@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from gateway.database.replica import read
 from gateway.database.share import Connections
 from gateway.ledger.dimensions import Dimension, column
 from gateway.ledger.row import UsageRow
@@ -27,8 +28,9 @@ _SUMS = (
     "reasoning_tokens",
     "cost_nano_usd",
 )
-_NAMES = UsageRow.__struct_fields__
 _AS_TEXT = {"id": "id::text", "admitted_at": "extract(epoch FROM admitted_at)::double precision"}
+# The columns of `usage` as the fields of UsageRow.
+SELECTED = ", ".join(f"{_AS_TEXT.get(name, name)} AS {name}" for name in UsageRow.__struct_fields__)
 
 
 class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +103,7 @@ async def report(
         GROUP BY {", ".join(["1", *groups])} HAVING sum(requests) > 0
         ORDER BY {", ".join(["1", *groups])}
         LIMIT ${len(parameters) - 1} OFFSET ${len(parameters)}"""  # noqa: S608 (names of ours)
-    async with database.connection() as connection:
-        rows = await connection.fetch(statement, *parameters, timeout=_SECONDS)
+    rows = await read(database, lambda connection: connection.fetch(statement, *parameters, timeout=_SECONDS))
     return [
         ReportRow(
             start=row["start"],
@@ -142,12 +143,10 @@ async def requests(
         place = len(parameters)
         conditions.append(f"(admitted_at, id) < (to_timestamp(${place - 1}), ${place})")
     parameters.append(min(limit, MOST_ROWS))
-    columns = ", ".join(f"{_AS_TEXT.get(name, name)} AS {name}" for name in _NAMES)
     statement = f"""
-        SELECT {columns} FROM usage WHERE {" AND ".join(conditions)}
+        SELECT {SELECTED} FROM usage WHERE {" AND ".join(conditions)}
         ORDER BY usage.admitted_at DESC, usage.id DESC LIMIT ${len(parameters)}"""  # noqa: S608 (own text)
-    async with database.connection() as connection:
-        rows = await connection.fetch(statement, *parameters, timeout=_SECONDS)
+    rows = await read(database, lambda connection: connection.fetch(statement, *parameters, timeout=_SECONDS))
     return [UsageRow(**dict(row)) for row in rows]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.callers import Subject
 from gateway.database import Database
+from gateway.database.replica import read
 from gateway.limits import DIMENSIONS, ROLLING
 
 _SECONDS = 5
@@ -67,6 +68,7 @@ class UsageSums:
         """
         statement = _STATEMENTS[subject.kind, subject.model is not None]
         parameters = [at, subject.id] + ([] if subject.model is None else [subject.model])
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(statement, *parameters, timeout=_SECONDS)
+        row = await read(
+            self._database, lambda connection: connection.fetchrow(statement, *parameters, timeout=_SECONDS)
+        )
         return dict(row)

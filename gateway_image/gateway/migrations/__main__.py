@@ -9,9 +9,10 @@ import os
 import sys
 from collections.abc import Mapping
 
-from gateway.aws.credentials import CredentialsError, load_credentials
-from gateway.http_client import HttpClient
-from gateway.migrations.command import MigrationError, migrate
+from gateway.aws.credentials import CredentialsError
+from gateway.migrations.command import migrate
+from gateway.migrations.connecting import owners_credentials
+from gateway.migrations.errors import MigrationError
 from gateway.migrations.settings import (
     MigrationSettings,
     MigrationSettingsError,
@@ -37,13 +38,8 @@ def main(environ: Mapping[str, str], output: Stream) -> int:
 
 
 async def _migrate(settings: MigrationSettings, environ: Mapping[str, str], log: StructuredLog) -> None:
-    if settings.authentication == "password":
-        return await migrate(settings, log)
-    http = HttpClient()
-    try:
-        await migrate(settings, log, await load_credentials(environ, http))
-    finally:
-        await http.close()
+    async with owners_credentials(settings, environ) as credentials:
+        await migrate(settings, log, credentials)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.aws.credentials import CredentialsError, CredentialSource
-from gateway.aws.database_token import database_token
-from gateway.database.tls import tls_context
+from gateway.migrations import replica
+from gateway.migrations.connecting import connector
+from gateway.migrations.errors import MigrationError
 from gateway.migrations.serving_user import prepare_serving_user
 from gateway.migrations.settings import MigrationSettings
 from gateway.migrations.upgrade import databases_own, upgrade
@@ -17,9 +18,6 @@ from gateway.structured_log import StructuredLog
 # A database that is created or fails over beside the deployment is there within minutes.
 WAIT_SECONDS = 300
 _PAUSE_SECONDS = 2
-_CONNECT_SECONDS = 5
-# Steps wait for locks that requests hold, and may have to go through a large table.
-_STATEMENT_SECONDS = 900
 # While requests are served, a table may be in use for longer than a step waits for it.
 _ATTEMPTS = 20
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, CredentialsError, OSError)
@@ -35,10 +33,6 @@ _WRONG_SETTINGS = {
 }
 
 
-class MigrationError(Exception):
-    """The schema was not migrated; the message says why."""
-
-
 async def migrate(
     settings: MigrationSettings,
     log: StructuredLog,
@@ -49,10 +43,14 @@ async def migrate(
     """Wait for the database, run the missing steps and prepare the serving user, all or nothing.
 
     Safe to run again and by several at once. A schema from a newer release is left as it is: releases before
-    it go on working. credentials: needed to sign in as an IAM role. Raises MigrationError.
+    it go on working. A replica is not written to: its primary's schema and users come to it by themselves,
+    which is waited for. credentials: needed to sign in as an IAM role. Raises MigrationError.
     """
-    connect = _connector(settings, credentials)
-    await _wait_for_database(connect, log, wait_seconds, _WRONG_SETTINGS[settings.authentication])
+    connect = connector(settings, credentials)
+    hopeless = _WRONG_SETTINGS[settings.authentication]
+    is_replica = await _wait_for_database(connect, log, wait_seconds, hopeless)
+    if is_replica and await replica.wait_for_primary(connect, log):
+        return
 
     def tell(revision: str, description: str, number: int, total: int) -> None:
         log.write(
@@ -94,12 +92,13 @@ async def _wait_for_database(
     log: StructuredLog,
     seconds: float,
     hopeless: tuple[type[asyncpg.PostgresError], ...],
-) -> None:
+) -> bool:
+    """Return, once it answers, whether it is a replica."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
         try:
-            connection = await connect()
+            return await replica.is_replica(connect)
         except hopeless as error:
             raise MigrationError(f"the database refuses to be signed in to: {_reason(error)}") from error
         except (*_ERRORS, ValueError) as error:
@@ -108,49 +107,6 @@ async def _wait_for_database(
                 raise MigrationError(f"no database within {seconds:g} s: {_reason(error)}") from error
             log.write("info", "waiting_for_database", reason=_reason(error), seconds_left=round(left))
             await asyncio.sleep(min(_PAUSE_SECONDS, left))
-        else:
-            await connection.close()
-            return
-
-
-def _connector(
-    settings: MigrationSettings, credentials: CredentialSource | None = None
-) -> Callable[[], Awaitable[asyncpg.Connection]]:
-    tls = tls_context() if settings.tls else None
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            host=settings.host,
-            port=settings.port,
-            database=settings.name,
-            user=settings.username,
-            password=_password(settings, credentials),
-            # None would mean: TLS if the server offers it, and without looking at its certificate.
-            ssl=tls or False,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_STATEMENT_SECONDS,
-            server_settings={
-                "application_name": "gatehouse-migrations",
-                "search_path": "public",
-                # A step whose task was stopped ends, too: it would hold its locks to its own end.
-                "client_connection_check_interval": "2s",
-            },
-        )
-
-    return connect
-
-
-def _password(settings: MigrationSettings, credentials: CredentialSource | None) -> str | None:
-    """A token of this connection's own with IAM; raises CredentialsError."""
-    if settings.authentication == "iam" and settings.region is not None and credentials is not None:
-        return database_token(
-            credentials.current(),
-            region=settings.region,
-            host=settings.host,
-            port=settings.port,
-            username=settings.username,
-        )
-    return settings.password.get_secret_value() if settings.password is not None else None
 
 
 def _reason(error: BaseException) -> str:

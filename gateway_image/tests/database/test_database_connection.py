@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.database import Database, tls
+from gateway.database import PING, Database, tls
 from gateway.reachability import UnreachableError
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ async def reaches(database: Database) -> bool:
 
 
 def serve_database(tls: ssl.SSLContext | None) -> Serve:
-    """As much of PostgreSQL's protocol as SELECT 1 needs, without a password."""
+    """As much of PostgreSQL's protocol as a ping needs, without a password."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if tls is not None:
@@ -69,7 +69,7 @@ def serve_database(tls: ssl.SSLContext | None) -> Serve:
         writer.write(b"R" + (8).to_bytes(4) + bytes(4) + parameter + key + ready)
         while (kind := await reader.readexactly(1)) == b"Q":
             length = int.from_bytes(await reader.readexactly(4))
-            assert await reader.readexactly(length - 4) == b"SELECT 1\0"
+            assert await reader.readexactly(length - 4) == PING.encode() + b"\0"
             writer.write(b"C" + (13).to_bytes(4) + b"SELECT 1\0" + ready)
         assert kind == b"X"
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from gateway.database.schema import NEEDED_REVISION
-from gateway.migrations import command
+from gateway.migrations.connecting import connector
 from gateway.migrations.settings import MigrationSettingsError, load_migration_settings, variable
 from gateway.migrations.upgrade import upgrade
 from local.throwaway_servers import DATABASE, DATABASE_PASSWORD, Postgres, throwaway_postgres
@@ -170,7 +170,7 @@ async def test_it_waits_for_the_database(environ: Environ) -> None:
 async def test_a_step_ends_when_its_task_is_stopped(environ: Environ, owner: asyncpg.Connection) -> None:
     """Its locks would go on stopping requests."""
     settings = load_migration_settings(environ)
-    connection = await command._connector(settings)()
+    connection = await connector(settings)()
     step = asyncio.create_task(connection.execute("SELECT pg_sleep(600)"))
     running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
     async with asyncio.timeout(LIMIT_SECONDS):
