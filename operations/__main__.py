@@ -18,6 +18,7 @@ from operations.limits import limits
 from operations.manifests import manifests
 from operations.projects import projects
 from operations.provider_keys import provider_keys
+from operations.recovery.command import drill, failback, failover, protect, status
 from operations.roles import roles
 from operations.stacks import stacks
 from operations.usage import usage
@@ -29,6 +30,7 @@ Exit codes:
   1    refused, by the gateway, AWS or at a confirmation, or a check failed
   2    the command line, the environment or the profile has to change
   3    neither the gateway nor AWS answered
+  4-6  of failover, failback, protect and drill: see their --help
   130  interrupted
 
 \b
@@ -78,6 +80,11 @@ for command in (
     cost,
     compliance,
     manifests,
+    status,
+    failover,
+    failback,
+    protect,
+    drill,
     completion,
 ):
     gatehouse.add_command(command)

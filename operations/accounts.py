@@ -39,6 +39,7 @@ def accounts() -> None:
 def list_accounts(session: Session, environment: str) -> None:
     """List the accounts and regions of an environment's deployments and roles."""
     from stacks.config.model_places import called_as, model_places
+    from stacks.standby_catalog import regional_catalogs
 
     config, catalog = configuration(environment)
     found = [
@@ -49,7 +50,7 @@ def list_accounts(session: Session, environment: str) -> None:
             "deployments": [deployment.name for deployment in called_as(role_arn, place.deployments)],
             "stack": _stack(environment, place.account, place.region),
         }
-        for place in model_places(config, catalog)
+        for place in model_places(config, *regional_catalogs(config, catalog))
         for role_arn in sorted({*place.roles, *(d.role_arn for d in place.deployments)}, key=str)
     ]
     session.show(found, lambda: _accounts(found))
@@ -121,15 +122,17 @@ def add(
 @environment_option
 @with_session
 def check(session: Session, account: str | None, parallel: int, environment: str) -> None:
-    """Call every deployment on Bedrock once, as its role: one token each.
+    """Call every deployment on Bedrock once, as its role: one token each; a standby region's, too.
 
     The AWS credentials of this shell must be those of a role in model_access.checked_by.
     """
     from operations.accounts_check import check_deployments
     from stacks.config.model_places import account_of, aws_deployments
+    from stacks.standby_catalog import regional_catalogs
 
     config, catalog = configuration(environment)
-    chosen = [d for d in aws_deployments(catalog) if account in (None, account_of(d, config))]
+    deployments = aws_deployments(*regional_catalogs(config, catalog))
+    chosen = [d for d in deployments if account in (None, account_of(d, config))]
     if not chosen:
         raise WrongUsageError(
             f"no deployment of {environment} is in {account or 'AWS'}; see `gatehouse accounts list`"

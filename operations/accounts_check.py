@@ -12,18 +12,12 @@ from typing import Any, Literal, NamedTuple
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.catalog import BedrockDeployment
 from gateway.openai.embeddings import decode_embeddings_request
 from gateway.providers.bedrock.embeddings import embedding_model
+from operations.aws import code_of, is_signed_out
 from operations.text import clean
 from stacks.config.model import Environment
 from stacks.config.model_places import AwsDeployment, account_of, external_id
@@ -34,13 +28,6 @@ _SESSION_SECONDS = 900
 _QUESTION = [{"role": "user", "content": [{"text": "Hi"}]}]
 _TEXT = decode_embeddings_request(b'{"model": "m", "input": "Hi"}')
 _SIGN_IN = "sign in to AWS, for instance with `aws sso login`"
-_SIGNED_OUT = (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError)
-_SIGNED_OUT_CODES = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-}
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([\w:]+)")
 
 Failure = tuple[str, str, str]
@@ -187,15 +174,15 @@ class _Progress:
 
 
 def _fix_of_role(error: BotoCoreError | ClientError) -> str:
-    if _code(error) == "AccessDenied":
+    if code_of(error) == "AccessDenied":
         return "deploy the account's ModelAccess stack; check as a role in model_access.checked_by"
-    return _SIGN_IN if _is_signed_out(error) else "try again later"
+    return _SIGN_IN if is_signed_out(error) else "try again later"
 
 
 def _explained(error: BotoCoreError | ClientError, deployment: BedrockDeployment) -> tuple[str, str]:
     said = _said(error)
-    code = _code(error)
-    if _is_signed_out(error):
+    code = code_of(error)
+    if is_signed_out(error):
         return said, _SIGN_IN
     if code == "AccessDeniedException":
         if denied := _DENIED_ACTION.search(said):
@@ -215,16 +202,8 @@ def _explained(error: BotoCoreError | ClientError, deployment: BedrockDeployment
     return said, fixes.get(code, "")
 
 
-def _is_signed_out(error: BotoCoreError | ClientError) -> bool:
-    return isinstance(error, _SIGNED_OUT) or _code(error) in _SIGNED_OUT_CODES
-
-
-def _code(error: BotoCoreError | ClientError) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
-
-
 def _said(error: BotoCoreError | ClientError) -> str:
     """What AWS said, without the words that boto3 puts around it."""
     if isinstance(error, ClientError):
-        return clean(f"{_code(error)}: {error.response['Error'].get('Message', '')}")
+        return clean(f"{code_of(error)}: {error.response['Error'].get('Message', '')}")
     return clean(str(error))

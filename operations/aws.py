@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import NoReturn
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from operations.errors import RefusedError, UnreachableError
 from operations.text import clean
 
 CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3, "mode": "standard"})
+_SIGNED_OUT = (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError)
+_SIGNED_OUT_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
+
+
+def is_signed_out(error: Exception) -> bool:
+    """Whether AWS takes no credentials of this shell, or there are none."""
+    return isinstance(error, _SIGNED_OUT) or code_of(error) in _SIGNED_OUT_CODES
 
 
 def code_of(error: Exception) -> str:

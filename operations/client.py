@@ -27,6 +27,8 @@ Query = Mapping[str, str | int | Sequence[str] | None]
 
 # The gateway or what stands before it is away for a moment: a balancer answers 502 and 504 meanwhile.
 _PASSING = frozenset({502, 503, 504})
+# The code of a region that stands by, as it may for months.
+_READ_ONLY_REGION = b'"read_only_region"'
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 3.0
 _CONNECT_SECONDS = 5.0
@@ -154,7 +156,7 @@ class Gateway:
                         headers=headers,
                         timeout=httpx.Timeout(left, connect=min(left, _CONNECT_SECONDS)),
                     )
-                    if response.status_code not in _PASSING:
+                    if not _passes(response):
                         return response
                     asked_to_wait = _retry_after_seconds(response)
                     patience.reason = f"it answers {response.status_code}"
@@ -264,6 +266,11 @@ def _field_errors(error: Any) -> list[str]:
         given = "is missing" if value is None else f"is {value}"
         lines.append(f"  {detail.get('field')} {given}; allowed: {detail.get('allowed')}")
     return lines
+
+
+def _passes(response: httpx.Response) -> bool:
+    """Whether the same request may soon be answered otherwise."""
+    return response.status_code in _PASSING and _READ_ONLY_REGION not in response.content
 
 
 def _retry_after_seconds(response: httpx.Response) -> float:

@@ -110,9 +110,10 @@ class Command(click.Command):
         """Write the command's own options apart from the shared ones."""
         _write_options(self, ctx, formatter, self._shared)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
-        """Write the examples."""
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, and what stands below them."""
         _write_examples(self._examples, formatter)
+        super().format_epilog(ctx, formatter)
 
 
 class Group(click.Group):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,10 +83,10 @@ class ProviderSecrets:
             if is_new:
                 self._create(client, secret_id)
             # Before the key is there, so that there is no moment in which others could read it.
-            if "ResourcePolicy" not in client.get_resource_policy(SecretId=secret_id):
-                policy = json.dumps(self._policy())
-                client.put_resource_policy(SecretId=secret_id, ResourcePolicy=policy, BlockPublicPolicy=True)
+            self._restrict(client, secret_id)
             client.put_secret_value(SecretId=secret_id, SecretString=key)
+            # After it is there, so that a standby that does not answer keeps no key from the gateways.
+            self._copy(client, secret_id)
         except (BotoCoreError, ClientError) as error:
             refuse(error)
         return "stored in a new secret" if is_new else "replaced"
@@ -112,11 +113,32 @@ class ProviderSecrets:
             ],
         )
 
-    def _policy(self) -> dict[str, Any]:
-        """Nobody but the gateway reads the key, whatever their own policies allow."""
+    def _restrict(self, client: Any, secret_id: str) -> None:
+        """Give a secret its policy, or that of two regions in place of one's; another's policy stays."""
+        given = client.get_resource_policy(SecretId=secret_id).get("ResourcePolicy")
+        policy = self._policy(self._config.regions)
+        if given is None or policy != json.loads(given) == self._policy(self._config.regions[:1]):
+            client.put_resource_policy(
+                SecretId=secret_id, ResourcePolicy=json.dumps(policy), BlockPublicPolicy=True
+            )
+
+    def _copy(self, client: Any, secret_id: str) -> None:
+        """Have a secret of the environment's region copied to its standby's, with all that it gets later."""
+        standby = self._config.standby_region
+        if standby is None or client.meta.region_name != self._config.region:
+            return
+        copies = client.describe_secret(SecretId=secret_id).get("ReplicationStatus", ())
+        if standby not in {copy["Region"] for copy in copies}:
+            key = names.data_key_alias(self._config.name)
+            client.replicate_secret_to_regions(
+                SecretId=secret_id, AddReplicaRegions=[{"Region": standby, "KmsKeyId": key}]
+            )
+
+    def _policy(self, regions: Sequence[str]) -> dict[str, Any]:
+        """Nobody but the gateways of these regions reads the key, whatever their own policies allow."""
         partition = self._session.get_partition_for_region(self._config.region)
-        role = names.task_role(self._config.name, self._config.region)
-        gateway = f"arn:{partition}:iam::{self._config.account}:role/{role}"
+        roles = [names.task_role(self._config.name, region) for region in regions]
+        gateways = [f"arn:{partition}:iam::{self._config.account}:role/{role}" for role in roles]
         return {
             "Version": "2012-10-17",
             "Statement": [
@@ -125,7 +147,9 @@ class ProviderSecrets:
                     "Principal": "*",
                     "Action": ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
                     "Resource": "*",
-                    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": gateway}},
+                    "Condition": {
+                        "ArnNotEquals": {"aws:PrincipalArn": gateways if len(gateways) > 1 else gateways[0]}
+                    },
                 }
             ],
         }

@@ -20,8 +20,10 @@ CREATION_MINUTES = {
     "AWS::ElastiCache::ReplicationGroup": 12.0,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": 3.0,
     "AWS::RDS::DBInstance": 15.0,
+    "AWS::S3::MultiRegionAccessPoint": 15.0,
     "Custom::DatabaseMigration": 2.0,
     "Custom::KubernetesManifests": 4.0,
+    "Custom::PlanHealthChecks": 5.0,
 }
 # Each of these waits for the one before it: together they count as one.
 _CHAIN = ("AWS::EKS::Cluster", "AWS::EKS::Addon", "Custom::KubernetesManifests")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _NOT_INCLUDED = (
     "not included: models, tax, support plans, free tiers, committed use, traffic between zones, Container "
-    "Insights, AWS Config, Security Hub, stored logs, and the nodes of a Kubernetes cluster that was there"
+    "Insights, AWS Config, Security Hub, stored logs, a standby's copies of people who sign in, and nodes "
+    "of a Kubernetes cluster that was there"
 )
 _DEFAULTS = Traffic()
 
@@ -153,9 +154,21 @@ def _assumptions(found: list[Estimate], prices: Prices, traffic: Traffic) -> Sho
             f"{traffic.log_kb:g} kB of logs for each, {traffic.people} people, "
             f"{traffic.nat_gb:g} GB through NAT, {traffic.backup_gb:g} GB of backups"
         ),
+        _of_standbys(found, traffic),
         _of_kubernetes(found, traffic),
         note(_NOT_INCLUDED),
         note(f"nobody has judged what these cost: {', '.join(unpriced)}") if unpriced else None,
+    )
+
+
+def _of_standbys(found: list[Estimate], traffic: Traffic) -> Shown | None:
+    from operations.output import note
+
+    if not any(line.item == "other_region_gb" for estimate in found for line in estimate.lines):
+        return None
+    return note(
+        f"of a standby: no callers; copied to it are {traffic.change_gb:g} GB of the database's changes and "
+        f"{traffic.objects_gb:g} GB of objects"
     )
 
 

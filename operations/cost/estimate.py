@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from gatehouse import names
 from operations.assembly import Stack
 from operations.cost.nodes import pod_uses
 from operations.cost.prices import Prices
@@ -53,15 +54,38 @@ def estimate(
     today: in UTC, for what costs more from a day on.
     """
     day = today or datetime.now(UTC).date()
-    found = [line for stack in stacks.values() for line in _lines(stack, prices, traffic, day)]
+    database_gb = _database_gb(stacks.values())
+    found = [
+        line
+        for stack in stacks.values()
+        for line in _lines(
+            Surroundings(
+                stack=stack,
+                prices=prices,
+                traffic=traffic.of_a_standby if _is_of_a_standby(stack) else traffic.of_a_primary,
+                today=day,
+                database_gb=database_gb,
+            )
+        )
+    ]
     return Estimate(
         lines=tuple(sorted(found, key=lambda line: (-line.usd, line.stack, line.item))),
         unpriced=tuple(sorted(_unknown_types(stacks.values()))),
     )
 
 
-def _lines(stack: Stack, prices: Prices, traffic: Traffic, today: date) -> Iterable[Line]:
-    around = Surroundings(stack=stack, prices=prices, traffic=traffic, today=today)
+def _is_of_a_standby(stack: Stack) -> bool:
+    return stack.name.startswith(names.standby_stack(""))
+
+
+def _database_gb(stacks: Iterable[Stack]) -> int:
+    """The storage of the database that the others are replicas of."""
+    databases = (database for stack in stacks for database in stack.of_type("AWS::RDS::DBInstance"))
+    return max((int(each.properties.get("AllocatedStorage", 0)) for each in databases), default=0)
+
+
+def _lines(around: Surroundings) -> Iterable[Line]:
+    stack, prices, traffic = around.stack, around.prices, around.traffic
     of_resources = (use for resource in stack.resources.values() for use in uses(resource, around))
     amounts: dict[tuple[str, float, str], float] = {}
     for use in (*of_resources, *pod_uses(stack, prices, traffic)):

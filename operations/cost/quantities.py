@@ -24,18 +24,25 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What a resource's use depends on besides its own properties."""
+    """What a resource's use depends on besides its own properties.
+
+    database_gb: the storage of the environment's database, which a replica has as well.
+    """
 
     stack: Stack
     prices: Prices
     traffic: Traffic
     today: date
+    database_gb: int = 0
 
     @property
     def hours(self) -> int:
         """A month's."""
         return self.prices.hours_a_month
 
+
+# Between two requests of a health check, where 30 is the rule.
+_FAST_SECONDS = 10
 
 Rule = Callable[[Mapping[str, Any], Surroundings], Iterator[Use]]
 
@@ -94,7 +101,13 @@ def _database(properties: Mapping[str, Any], around: Surroundings) -> Iterator[U
     node_type = properties["DBInstanceClass"].removeprefix("db.")
     price = around.prices.node_hour("database_hour", node_type)
     yield Use(item=f"database {node_type}", amount=instances * around.hours, usd=price)
-    yield Use(item="rds_gp3_gb", amount=instances * int(properties["AllocatedStorage"]))
+    storage = int(properties.get("AllocatedStorage", around.database_gb))
+    yield Use(item="rds_gp3_gb", amount=instances * storage)
+    if "SourceDBInstanceIdentifier" in properties:
+        yield Use(item="other_region_gb", amount=around.traffic.change_gb)
+    if "AutomaticBackupReplicationRegion" in properties:
+        yield Use(item="other_region_gb", amount=around.traffic.change_gb)
+        yield Use(item="rds_backup_gb", amount=around.traffic.backup_gb)
 
 
 def _cache(properties: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
@@ -149,6 +162,33 @@ def _one(item: str) -> Rule:
     return rule
 
 
+def _secret(properties: Mapping[str, Any], _: Surroundings) -> Iterator[Use]:
+    yield Use(item="secret", amount=1 + len(properties.get("ReplicaRegions", ())))
+
+
+def _bucket(properties: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
+    for rule in properties.get("ReplicationConfiguration", {}).get("Rules", ()):
+        yield Use(item="other_region_gb", amount=around.traffic.objects_gb)
+        if "ReplicationTime" in rule["Destination"]:
+            yield Use(item="s3_replication_time_gb", amount=around.traffic.objects_gb)
+
+
+def _access_point(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
+    yield Use(item="s3_access_point_gb", amount=around.traffic.objects_gb)
+
+
+def _health_check(properties: Mapping[str, Any], _: Surroundings) -> Iterator[Use]:
+    config = properties["HealthCheckConfig"]
+    yield Use(item="health_check", amount=1)
+    options = (
+        config["Type"].startswith("HTTPS"),
+        config["Type"].endswith("STR_MATCH"),
+        config.get("RequestInterval") == _FAST_SECONDS,
+        config.get("MeasureLatency", False),
+    )
+    yield Use(item="health_check_option", amount=sum(options))
+
+
 def _backups(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
     yield Use(item="backup_gb", amount=around.traffic.backup_gb)
 
@@ -158,6 +198,7 @@ def _images(_: Mapping[str, Any], around: Surroundings) -> Iterator[Use]:
 
 
 _RULES: Mapping[str, Rule] = {
+    "AWS::ARCRegionSwitch::Plan": _one("region_switch_plan"),
     "AWS::Backup::BackupVault": _backups,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::Cognito::UserPool": _user_pool,
@@ -170,8 +211,12 @@ _RULES: Mapping[str, Rule] = {
     "AWS::ElastiCache::ReplicationGroup": _cache,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,
     "AWS::KMS::Key": _one("kms_key"),
+    "AWS::KMS::ReplicaKey": _one("kms_key"),
     "AWS::RDS::DBInstance": _database,
-    "AWS::SecretsManager::Secret": _one("secret"),
+    "AWS::Route53::HealthCheck": _health_check,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::S3::MultiRegionAccessPoint": _access_point,
+    "AWS::SecretsManager::Secret": _secret,
     "AWS::WAFv2::WebACL": _web_acl,
 }
 # These cost nothing by themselves, or so little at this size that no choice depends on it: cents for calls,

@@ -57,6 +57,23 @@ models:
 """
 
 
+STANDBY = """
+standby:
+  mode: warm
+  region: us-west-2
+  network:
+    cidr: 10.140.0.0/16
+    availability_zones: [us-west-2a, us-west-2b]
+    nat: one
+"""
+# A standby wants a sign-in page that can move.
+SIGN_IN = """identity:
+  domain:
+    domain_name: sign-in.dev.gatehouse.example.com
+    certificate_arn: arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef
+"""
+
+
 @pytest.fixture
 def catalog_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The catalog of an environment `dev` that these tests may change."""
@@ -252,6 +269,22 @@ def test_one_account_can_be_checked_alone(run: Run, catalog_file: Path, aws: Run
     result = run("accounts", "check", "333333333333")
     assert result.exit_code == 2
     assert "no deployment of dev is in 333333333333" in result.stderr
+
+
+def test_what_the_standby_s_gateways_would_call_is_listed_and_called_as_well(
+    run: Run, catalog_file: Path, aws: RunningSimulator
+) -> None:
+    file = catalog_file.parent.parent / "dev.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("identity:\n", SIGN_IN) + STANDBY, encoding="utf-8")
+    listed = json.loads(run("accounts", "list", "--json").stdout)
+    assert [(each["region"], each["deployments"]) for each in listed] == [
+        (region, ["claude-haiku-4-5-us", "claude-haiku-4-5-global", "titan"])
+        for region in ("us-east-1", "us-west-2")
+    ]
+    assert run("accounts", "check").exit_code == 0
+    called = {(call.region, call.operation) for call in aws.control.calls()}
+    assert {("us-east-1", "Converse"), ("us-west-2", "Converse"), ("us-west-2", "InvokeModel")} <= called
 
 
 def test_a_role_that_cannot_be_assumed_fails_its_deployments_and_no_others(

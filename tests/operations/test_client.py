@@ -86,6 +86,14 @@ def test_a_gateway_that_stays_away_is_told_from_one_that_refuses(
     assert away.stderr == ("Error: the gateway at http://127.0.0.1:1 cannot be reached: connection refused\n")
 
 
+def test_a_region_that_stands_by_is_not_waited_for(admin: AdminStandIn, run: Run) -> None:
+    admin.on("POST", "/projects", error(503, "This region stands by.", code="read_only_region"))
+    result = run("projects", "create", "search")
+    assert result.exit_code == 1
+    assert "This region stands by." in result.stderr
+    assert len(admin.asked) == 1
+
+
 def test_a_wait_that_is_longer_than_the_timeout_is_not_begun(admin: AdminStandIn, run: Run) -> None:
     admin.on("GET", "/projects", Reply(UNAVAILABLE.body, 503, {"retry-after": "3600"}))
     assert run("projects", "list").exit_code == 1

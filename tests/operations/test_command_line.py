@@ -180,7 +180,7 @@ def _complete(run: Run, *words: str, **variables: str) -> list[str]:
 
 def test_a_shell_asks_the_program_itself(run_process: RunProcess) -> None:
     asked = {"_GATEHOUSE_COMPLETE": "bash_complete", "COMP_WORDS": "gatehouse pro", "COMP_CWORD": "1"}
-    assert run_process(**asked).stdout == "plain,projects\nplain,provider-keys\n"
+    assert run_process(**asked).stdout == "plain,projects\nplain,protect\nplain,provider-keys\n"
 
 
 def test_names_and_ids_are_completed(admin: AdminStandIn, run: Run) -> None:

@@ -62,6 +62,72 @@ def test_tasks_are_paid_by_their_least_number_cores_and_memory() -> None:
     assert _service().usd == pytest.approx(3 * HOURS * (0.03238 + 2 * 0.00356))
 
 
+def test_a_secret_is_paid_in_each_region_that_has_it() -> None:
+    copied = {"ReplicaRegions": [{"Region": "us-west-2"}]}
+    assert _estimate(Secret=("AWS::SecretsManager::Secret", copied)).usd == pytest.approx(2 * 0.40)
+
+
+def test_a_replica_has_as_much_storage_as_its_source_and_its_changes_cross() -> None:
+    node = {"DBInstanceClass": "db.m7g.large"}
+    source = Resource("AWS::RDS::DBInstance", {**node, "AllocatedStorage": "100"})
+    replica = Resource("AWS::RDS::DBInstance", {**node, "SourceDBInstanceIdentifier": "arn"})
+    stacks = {
+        name: Stack(name, (), {"Database": each})
+        for name, each in (("Data", source), ("Standby-Data", replica))
+    }
+    found = estimate(stacks, PRICES, replace(QUIET, change_gb=50))
+    database = 0.168 * HOURS + 0.115 * 100
+    assert found.usd_by_stack == pytest.approx({"Standby-Data": database + 50 * 0.02, "Data": database})
+
+
+def test_replicated_backups_are_paid_where_they_come_from() -> None:
+    database = {
+        "DBInstanceClass": "db.m7g.large",
+        "AllocatedStorage": "100",
+        "AutomaticBackupReplicationRegion": "us-west-2",
+    }
+    found = _estimate(replace(QUIET, change_gb=10, backup_gb=50), Database=("AWS::RDS::DBInstance", database))
+    assert found.usd == pytest.approx(0.168 * HOURS + 0.115 * 100 + 10 * 0.02 + 50 * 0.095)
+
+
+def test_objects_that_are_copied_both_ways_cross_once() -> None:
+    rules = [{"Destination": {"Bucket": "arn", "ReplicationTime": {"Status": "Enabled"}}}]
+    bucket = Resource("AWS::S3::Bucket", {"ReplicationConfiguration": {"Rules": rules}})
+    point = Resource("AWS::S3::MultiRegionAccessPoint", {})
+    stacks = {
+        name: Stack(name, (), {"Bucket": bucket, "AccessPoint": point}) for name in ("Data", "Standby-Data")
+    }
+    found = estimate(stacks, PRICES, replace(QUIET, objects_gb=100))
+    assert found.usd_by_stack["Standby-Data"] == pytest.approx(100 * (0.02 + 0.015 + 0.0033))
+    assert found.usd_by_stack["Data"] == 0
+
+
+def test_a_standby_has_no_callers() -> None:
+    balancer = Resource("AWS::ElasticLoadBalancingV2::LoadBalancer", {"Scheme": "internal", "Subnets": ["a"]})
+    stack = Stack("Standby-Edge", (), {"Balancer": balancer})
+    assert estimate({"Standby-Edge": stack}, PRICES, Traffic()).usd == pytest.approx(0.0225 * HOURS)
+
+
+def test_a_recovery_plan_and_its_copies_of_keys_have_prices_of_their_own() -> None:
+    found = _estimate(Plan=("AWS::ARCRegionSwitch::Plan", {}), Key=("AWS::KMS::ReplicaKey", {}))
+    assert found.usd == pytest.approx(70 + 1)
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        ({"Type": "HTTP"}, 0),
+        ({"Type": "HTTPS", "RequestInterval": 30}, 1),
+        ({"Type": "HTTPS", "RequestInterval": 10}, 2),
+        ({"Type": "HTTPS_STR_MATCH", "RequestInterval": 10, "MeasureLatency": True}, 4),
+        ({"Type": "CALCULATED"}, 0),
+    ],
+)
+def test_a_health_check_costs_more_with_each_option(config: dict[str, Any], options: int) -> None:
+    found = _estimate(Check=("AWS::Route53::HealthCheck", {"HealthCheckConfig": config}))
+    assert found.usd == pytest.approx(0.50 + options)
+
+
 def test_spot_is_cheaper_by_its_share() -> None:
     strategy = [
         {"CapacityProvider": "FARGATE", "Weight": 1},

@@ -276,6 +276,7 @@ def test_the_owners_of_a_cluster_get_the_rights_of_deployments_to_apply(
             "pod_security_group_id": "sg-0fedcba9876543210",
         },
     }
+    del config["standby"]
     file.write_text(json.dumps(config))
     shown = run("manifests", "--environment", ENVIRONMENT, "--rights")
     assert shown.exit_code == 0, shown.stderr

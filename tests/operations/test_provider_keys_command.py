@@ -31,6 +31,21 @@ models:
       - {{name: gpt-5-azure, provider: openai_compatible, base_url: "https://x.openai.azure.com/openai/v1",
          model: gpt-5, api_key_secret: gatehouse/dev/providers/azure}}
 """
+STANDBY = """
+standby:
+  mode: warm
+  region: us-west-2
+  network:
+    cidr: 10.140.0.0/16
+    availability_zones: [us-west-2a, us-west-2b]
+    nat: one
+"""
+# A standby wants a sign-in page that can move.
+SIGN_IN = """identity:
+  domain:
+    domain_name: sign-in.dev.gatehouse.example.com
+    certificate_arn: arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef
+"""
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +140,29 @@ def test_a_new_secret_can_be_read_by_the_gateway_alone(run: Run, secrets: Any) -
     assert statement["Condition"] == {
         "ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/gatehouse-dev-task-us-east-1"}
     }
+
+
+def _with_standby() -> None:
+    file = load.CONFIG_DIRECTORY / "dev.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("identity:\n", SIGN_IN) + STANDBY, encoding="utf-8")
+
+
+def test_a_secret_is_copied_to_the_standby_s_region_once_and_readable_there(run: Run, secrets: Any) -> None:
+    """Also one that was made before there was a standby."""
+    run("provider-keys", "set", SECRET, input=KEY)
+    _with_standby()
+    for key in (KEY, "sk-another"):
+        result = run("provider-keys", "set", SECRET, input=key)
+        assert result.exit_code == 0, result.output
+    made = secrets.describe_secret(SecretId=SECRET)
+    assert [(copy["Region"], copy["KmsKeyId"]) for copy in made["ReplicationStatus"]] == [
+        ("us-west-2", "alias/gatehouse-dev-data")
+    ]
+    policy = json.loads(secrets.get_resource_policy(SecretId=SECRET)["ResourcePolicy"])
+    role = "arn:aws:iam::111111111111:role/gatehouse-dev-task"
+    readers = {"aws:PrincipalArn": [f"{role}-us-east-1", f"{role}-us-west-2"]}
+    assert policy["Statement"][0]["Condition"] == {"ArnNotEquals": readers}
 
 
 def test_another_key_replaces_the_first_and_leaves_the_secret_as_it_is(run: Run, secrets: Any) -> None:

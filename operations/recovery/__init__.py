@@ -1,0 +1,1 @@
+"""Recovery in another region: readiness, failover, failback and drills."""
