@@ -32,9 +32,12 @@ smoke: install ## The same, then stop: exit 0 only if the request was answered
 down: install ## Stop whatever `make up` left behind and remove its data
 	@python -m local down
 
-.PHONY: patterns bench
+.PHONY: patterns drill bench
 patterns: install ## Measure the five resilience patterns with two gateways (python -m local.patterns --help)
 	@python -m local.patterns --chart docs/images/patterns.svg
+
+drill: install ## Lose a region on this machine under load, in ten ways (some minutes; python -m local.drill --help)
+	@python -m local.drill --report .local/drills
 
 bench: install ## Measure speed and memory beside other gateways (ten minutes; needs wrk)
 	@python -m bench

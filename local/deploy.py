@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from local import aws
 from local.errors import LocalError
@@ -33,10 +33,12 @@ def synthesize(options: Options, say: Say) -> None:
 def bootstrap(options: Options, say: Say) -> None:
     """Prepare every account and region of the assembly for deployments, as in AWS."""
     places = {(stack.account, stack.region) for stack in assembly.read_stacks(options.assembly).values()}
-    for account, region in sorted(places):
-        arguments = ["bootstrap", f"aws://{account}/{region}", "--app", str(options.assembly)]
-        environ = aws.environment(options, region, account)
-        cdk_cli(options, f"bootstrap-{account}-{region}", arguments, environ, say)
+    for account in sorted({account for account, _ in places}):
+        regions = sorted(region for of, region in places if of == account)
+        environments = [f"aws://{account}/{region}" for region in regions]
+        environ = aws.environment(options, regions[0], account)
+        arguments = ["bootstrap", *environments, "--app", str(options.assembly)]
+        cdk_cli(options, f"bootstrap-{account}", arguments, environ, say)
 
 
 def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> None:
@@ -46,14 +48,20 @@ def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> No
     cdk_cli(options, f"deploy-{len(stacks)}", arguments, aws.environment(options, region), say)
 
 
-def deploy_all(options: Options, region: str, say: Say) -> list[assembly.Stack]:
-    """Deploy every stack: the image repositories first, then what finds its image there."""
-    stacks = list(assembly.read_stacks(options.assembly).values())
+def deploy_all(
+    options: Options, region: str, say: Say, left_out: Container[str] = ()
+) -> list[assembly.Stack]:
+    """Deploy every stack but those `left_out`, whose construct paths these are.
+
+    The image repositories come first, then what finds its image there. Gives the stacks.
+    """
+    found = assembly.read_stacks(options.assembly).values()
+    stacks = [stack for stack in found if stack.path not in left_out]
     images = assembly.read_images(options.assembly)
     repositories = {image.repository for image in images}
     holders = [stack.path for stack in stacks if repositories & set(_repositories(stack))]
     deploy(options, region, holders, say)
-    _claim_published(options, region, images)
+    claim_published(options, region, images)
     deploy(options, region, [stack.path for stack in stacks], say)
     return stacks
 
@@ -63,7 +71,7 @@ def _repositories(stack: assembly.Stack) -> list[str]:
     return [resource.properties.get("RepositoryName", "") for resource in repositories]
 
 
-def _claim_published(options: Options, region: str, images: set[assembly.Image]) -> None:
+def claim_published(options: Options, region: str, images: set[assembly.Image]) -> None:
     """Let the CLI find every image in its repository, so that it builds none: nothing here would run it."""
     ecr = aws.client("ecr", options, region)
     for image in images:

@@ -69,7 +69,7 @@ class GatewayProcess:
         try:
             with urllib.request.urlopen(f"{self.url}/health/ready", timeout=1) as response:  # noqa: S310 (http)
                 return bool(json.load(response)["cache"] == "reachable")
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
 

@@ -2,6 +2,8 @@
 
 import atexit
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +27,11 @@ DATABASE_OWNER = "owner"
 DATABASE_PASSWORD = "password-of-the-database"  # noqa: S105
 DATABASE = "gatehouse"
 _START_SECONDS = 30
+# Below those that systems give to outgoing connections: one of these could take it before the server does.
+_PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+# A replica takes only those that read.
+_READY = re.compile(rb"ready to accept (read-only )?connections")
 
 
 class ServerError(RuntimeError):
@@ -103,7 +110,7 @@ class Postgres:
             )
         if self.core is not None:
             os.sched_setaffinity(self.process.pid, {self.core})
-        wait_until_ready(self.process, lambda: b"ready to accept connections" in log.read_bytes(), log)
+        wait_until_ready(self.process, lambda: bool(_READY.search(log.read_bytes())), log)
 
     def stop(self, signal_number: int = signal.SIGINT) -> None:
         """Stop it without waiting for its clients, and wait until it has ended."""
@@ -164,12 +171,23 @@ def throwaway_postgres(*, core: int | None = None) -> Iterator[Postgres]:
         shutil.rmtree(folder)
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
+def free_port(count: int = 1) -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on, with as many in a row; none is given twice."""
+    while True:
+        first = random.choice(_PORTS)  # noqa: S311 (nothing secret)
+        ports = range(first, first + count)
+        if _given.isdisjoint(ports) and all(map(_is_free, ports)):
+            _given.update(ports)
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], condition: Callable[[], bool], log: Path) -> None:

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ClientError,
 )
 
+from gatehouse import names
 from gateway.settings import variable
 from local import aws
 from local.addresses import mapped_addresses
@@ -89,7 +90,9 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         progress.step("Deploy every stack with the CDK CLI and migrate (the image is not built here)") as say,
         nullcontext() if pods else running_tasks(options, region, migrate),
     ):
-        stacks = deploy_all(options, region, say)
+        # One gateway runs here, and it is the primary's.
+        standby = f"{names.stage(environment.name)}/{names.standby_stack('Service')}"
+        stacks = deploy_all(options, region, say, left_out={standby})
     enforce_iam(emulator)
     deployed = pods.read_deployment() if pods else read_task(options, region, stacks)
     task = keep_key_hashing_secret(options, region, deployed)

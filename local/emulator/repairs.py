@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.core import iam_evaluator
-from ministack.core.responses import json_response, new_uuid
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.core.responses import get_account_id, get_region, json_response, new_uuid
 from ministack.services import ecs, eks, elasticache
 
 Properties = dict[str, Any]
@@ -21,11 +21,23 @@ Result = tuple[str, dict[str, Any]]
 Create = Callable[[str, Properties, str], Result]
 Handlers = dict[str, dict[str, Any]]
 
+# Runs in the process of a function, before its own code.
+_RESOLVER = """
+import re, socket
+_resolve = socket.getaddrinfo
+def _resolve_without_account(host, *arguments, **options):
+    if isinstance(host, str):
+        host = re.sub(r"^[0-9]{12}[.](?=127[.])", "", host)
+    return _resolve(host, *arguments, **options)
+socket.getaddrinfo = _resolve_without_account
+"""
+
 
 def repair(provisioners: ModuleType) -> None:
     """Wrap what needs it in MiniStack's module of CloudFormation resource handlers."""
     handlers: Handlers = provisioners._RESOURCE_HANDLERS
     _answer_vpc_cidr_block(handlers["AWS::EC2::VPC"])
+    _name_buckets_of_an_account(handlers["AWS::S3::Bucket"])
     _answer_secret_arn(handlers["AWS::SecretsManager::Secret"])
     _answer_dkim_tokens(handlers["AWS::SES::EmailIdentity"])
     _take_alarms_on_expressions(provisioners)
@@ -33,6 +45,7 @@ def repair(provisioners: ModuleType) -> None:
     _answer_access_strings()
     _take_reports_of_ended_tasks()
     _let_root_act_for_ecs_and_eks()
+    _resolve_hosts_of_accounts()
 
 
 def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
@@ -44,6 +57,19 @@ def _answer_vpc_cidr_block(handler: dict[str, Any]) -> None:
         return physical_id, {**attributes, "CidrBlock": properties["CidrBlock"]}
 
     handler["create"] = create_with_cidr
+
+
+def _name_buckets_of_an_account(handler: dict[str, Any]) -> None:
+    """`BucketNamePrefix` is ignored, by which S3 makes a name that is the account's own in a region."""
+    create: Create = handler["create"]
+
+    def create_named(logical_id: str, properties: Properties, stack_name: str) -> Result:
+        if prefix := properties.get("BucketNamePrefix"):
+            name = f"{prefix}-{get_account_id()}-{get_region()}-an"
+            properties = {**properties, "BucketName": name}
+        return create(logical_id, properties, stack_name)
+
+    handler["create"] = create_named
 
 
 def _answer_secret_arn(handler: dict[str, Any]) -> None:
@@ -164,6 +190,11 @@ def _let_root_act_for_ecs_and_eks() -> None:
         return evaluate(trust, caller_arn, context)
 
     iam_evaluator.evaluate_trust_policy = evaluate_for_service
+
+
+def _resolve_hosts_of_accounts() -> None:
+    """S3 Control is asked at a host of the account's own, below the endpoint's: no such name resolves."""
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _RESOLVER + lambda_runtime._PYTHON_WORKER_SCRIPT
 
 
 def point_clusters_to(endpoint: str, authority: str) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.kubernetes.server import ApiServer
@@ -29,7 +31,8 @@ def start_emulator(
     zone = (environment.edge.hosted_zone_id, environment.edge.hosted_zone_name)
     command = [sys.executable, "-m", "local.emulator"]
     command += ["--records", str(records_path(options)), "--hosted-zone", *zone]
-    records_path(options).parent.mkdir(exist_ok=True)
+    command += ["--outages", str(_outages(options))]
+    _outages(options).mkdir(parents=True, exist_ok=True)
     if kubernetes is not None:
         certificate = options.state / "emulator" / "kubernetes.pem"
         certificate.write_text(kubernetes.authority)
@@ -39,12 +42,27 @@ def start_emulator(
     return child
 
 
+@contextmanager
+def lost_region(options: Options, region: str) -> Iterator[Path]:
+    """Have the emulator refuse all requests in a region; the file has a line for each that was made."""
+    file = _outages(options) / region
+    file.touch()
+    try:
+        yield file
+    finally:
+        file.unlink()
+
+
 def enforce_iam(emulator: Child) -> None:
     """Have the emulator check requests against the deployed policies from now on, where it knows how.
 
     Not before: the bootstrap bucket's policy rightly refuses plain HTTP, all that the emulator speaks here.
     """
     emulator.process.send_signal(signal.SIGUSR1)
+
+
+def _outages(options: Options) -> Path:
+    return records_path(options).parent / "outages"
 
 
 def _variables(options: Options, environment: Environment) -> dict[str, str]:

@@ -35,7 +35,10 @@ STAND_INS: Mapping[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "AWS::Cognito::LogDeliveryConfiguration": (_identifier("log-delivery-"), ("Id",)),
     "AWS::Cognito::ManagedLoginBranding": (new_uuid, ("ManagedLoginBrandingId",)),
     "AWS::Cognito::UserPoolIdentityProvider": (_identifier("identity-provider-"), ("Id",)),
+    "AWS::Cognito::UserPoolRegionalConfigurationAttachment": (_identifier("regional-configuration-"), ()),
+    "AWS::Cognito::UserPoolReplica": (_identifier("user-pool-replica-"), ()),
     "AWS::Cognito::UserPoolRiskConfigurationAttachment": (_identifier("risk-configuration-"), ()),
+    "AWS::ECR::ReplicationConfiguration": (get_account_id, ("RegistryId",)),
     "AWS::ECR::SigningConfiguration": (get_account_id, ("RegistryId",)),
     "AWS::Bedrock::ApplicationInferenceProfile": (
         _arn("bedrock", "application-inference-profile"),
@@ -52,6 +55,7 @@ STAND_INS: Mapping[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "AWS::EKS::AccessEntry": (_arn("eks", "access-entry"), ("AccessEntryArn",)),
     "AWS::EKS::Addon": (_arn("eks", "addon"), ("Arn",)),
     "AWS::EKS::PodIdentityAssociation": (_identifier("a-"), ("AssociationId",)),
+    "AWS::Route53::HealthCheck": (new_uuid, ("HealthCheckId",)),
     "AWS::SecretsManager::ResourcePolicy": (_identifier("secret-policy-"), ("Id",)),
     "AWS::WAFv2::IPSet": (_arn("wafv2", "ipset"), ("Arn", "Id")),
     "AWS::WAFv2::LoggingConfiguration": (_arn("wafv2", "logging"), ()),

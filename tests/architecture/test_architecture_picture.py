@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from docs.architecture.content import with_one_model_access
+from docs.architecture.content import by_region, with_one_model_access
 from docs.architecture.draw import PICTURE, draw
 from operations.assembly import Resource, Stack
 
@@ -17,9 +17,12 @@ def test_the_committed_picture_is_current(production_stacks: Stacks) -> None:
 
 def test_it_names_every_stack_and_those_it_deploys_after(production_stacks: Stacks) -> None:
     picture = draw(production_stacks)
-    for stack in with_one_model_access(production_stacks).values():
+    primary, standby = by_region(with_one_model_access(production_stacks))
+    for stack in primary.values():
         assert f">{stack.name}</text>" in picture
         assert f">after {', '.join(stack.after) or 'none'}</text>" in picture
+    for stack in standby.values():
+        assert picture.count(f">{stack.name}</text>") == 1 + (stack.name in primary)
 
 
 def _with(stacks: Stacks, name: str, resource_type: str) -> Stacks:
@@ -36,6 +39,11 @@ def _without(stacks: Stacks, name: str, resource_type: str) -> Stacks:
 def test_a_new_stack_must_be_placed(production_stacks: Stacks) -> None:
     with pytest.raises(ValueError, match=r"stacks: .*Console"):
         draw({**production_stacks, "Console": Stack("Console", (), {})})
+
+
+def test_a_new_stack_of_the_standby_must_be_placed(production_stacks: Stacks) -> None:
+    with pytest.raises(ValueError, match=r"stacks of the standby: .*Console"):
+        draw({**production_stacks, "Standby-Console": Stack("Standby-Console", (), {})})
 
 
 def test_a_new_type_of_resource_must_be_decided_on(production_stacks: Stacks) -> None:

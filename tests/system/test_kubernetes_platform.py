@@ -40,8 +40,11 @@ def report(own_environ: dict[str, str]) -> Report:
 
 
 def test_every_stack_is_created(report: Report, options: Options) -> None:
+    # One gateway runs on this machine: the standby's is left out.
     synthesized = {
-        stack.deployed_name: len(stack.resources) for stack in read_stacks(options.assembly).values()
+        stack.deployed_name: len(stack.resources)
+        for stack in read_stacks(options.assembly).values()
+        if stack.deployed_name != "gatehouse-prod-eks-Standby-Service"
     }
     assert {stack["name"]: stack["resources"] for stack in report["stacks"]} == synthesized
     assert {stack["status"] for stack in report["stacks"]} == {"CREATE_COMPLETE"}

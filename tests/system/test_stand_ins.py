@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from local.emulator.region_switch import RegionSwitch
 from local.emulator.stand_ins import STAND_INS, Records, register
+from local.region_switch.plan import PlanError
 
 
 @pytest.fixture
@@ -41,3 +44,12 @@ def test_a_type_that_the_emulator_learns_needs_no_stand_in(records: Records) -> 
     learnt = next(iter(STAND_INS))
     with pytest.raises(RuntimeError, match=f"provides {learnt} itself: remove"):
         register({learnt: {}}, records)
+
+
+def test_a_plan_that_region_switch_would_refuse_fails_its_stack() -> None:
+    handlers: dict[str, dict[str, Any]] = {}
+    RegionSwitch().register(SimpleNamespace(_RESOURCE_HANDLERS=handlers))  # type: ignore[arg-type]  # a module
+    with pytest.raises(PlanError, match="executionRole"):
+        handlers["AWS::ARCRegionSwitch::Plan"]["create"](
+            "Plan", {"Name": "plan", "Workflows": []}, "Recovery"
+        )
