@@ -2,14 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
+from gatehouse import names
 from operations.assembly import Resource, Stack
 
 _ENGINES = {"postgres": "PostgreSQL", "valkey": "Valkey"}
 
 # A type that is in none of these tables stops the drawing, so that nothing new is left out unseen.
 _NAMES = {
+    "AWS::ARCRegionSwitch::Plan": "Region switch plan",
     "AWS::AppConfig::ConfigurationProfile": "AppConfig: model catalog",
     "AWS::ApplicationAutoScaling::ScalableTarget": "Auto Scaling: {MinCapacity} to {MaxCapacity} tasks",
     "AWS::Backup::BackupVault": "AWS Backup vault",
@@ -17,16 +20,19 @@ _NAMES = {
     "AWS::CloudTrail::Trail": "CloudTrail trail",
     "AWS::CloudWatch::Alarm": "CloudWatch alarm",
     "AWS::Cognito::UserPool": "Cognito user pool",
+    "AWS::Cognito::UserPoolRegionalConfigurationAttachment": "Cognito replica",
     "AWS::ECR::Repository": "ECR repository",
     "AWS::ECR::SigningConfiguration": "image signing",
     "AWS::ECS::Service": "ECS service on Fargate",
     "AWS::ElastiCache::ReplicationGroup": "ElastiCache for {Engine}",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Application Load Balancer",
     "AWS::KMS::Key": "KMS key",
+    "AWS::KMS::ReplicaKey": "KMS replica key",
     "AWS::Logs::LogGroup": "CloudWatch log group",
     "AWS::RDS::DBInstance": "RDS for {Engine}",
     "AWS::Route53::RecordSet": "Route 53 record",
     "AWS::S3::Bucket": "S3 bucket",
+    "AWS::S3::MultiRegionAccessPoint": "multi-region access point",
     "AWS::SES::EmailIdentity": "SES identity",
     "AWS::SNS::Topic": "SNS topic",
     "AWS::SecretsManager::Secret": "Secrets Manager secret",
@@ -49,6 +55,7 @@ _NOT_DRAWN = {
     "AWS::Cognito::UserPoolClient",
     "AWS::Cognito::UserPoolDomain",
     "AWS::Cognito::UserPoolGroup",
+    "AWS::Cognito::UserPoolReplica",
     "AWS::Cognito::UserPoolResourceServer",
     "AWS::Cognito::UserPoolRiskConfigurationAttachment",
     "AWS::EC2::EIP",
@@ -61,6 +68,7 @@ _NOT_DRAWN = {
     "AWS::EC2::Subnet",
     "AWS::EC2::SubnetRouteTableAssociation",
     "AWS::EC2::VPCGatewayAttachment",
+    "AWS::ECR::ReplicationConfiguration",
     "AWS::ECS::Cluster",
     "AWS::ECS::ClusterCapacityProviderAssociations",
     "AWS::ECS::TaskDefinition",
@@ -83,6 +91,7 @@ _NOT_DRAWN = {
     "AWS::Logs::ResourcePolicy",
     "AWS::RDS::DBParameterGroup",
     "AWS::RDS::DBSubnetGroup",
+    "AWS::Route53::HealthCheck",
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",
     "AWS::SES::ConfigurationSetEventDestination",
@@ -92,12 +101,17 @@ _NOT_DRAWN = {
     "AWS::Signer::SigningProfile",
     "AWS::WAFv2::LoggingConfiguration",
     "AWS::WAFv2::WebACLAssociation",
+    "Custom::AccessPointRoutes",
+    "Custom::BucketReplication",
     "Custom::EmptyDefaultSecurityGroup",
+    "Custom::PlanHealthChecks",
+    "Custom::OtherRegionOutputs",
     "Custom::VerifiedMailDomain",
 }
 
 
 _MODEL_ACCESS = "ModelAccess"
+_STANDBY = names.standby_stack("")
 
 
 def with_one_model_access(stacks: dict[str, Stack]) -> dict[str, Stack]:
@@ -107,6 +121,24 @@ def with_one_model_access(stacks: dict[str, Stack]) -> dict[str, Stack]:
     after = tuple(sorted({before for stack in found.values() for before in stack.after}))
     others = {name: stack for name, stack in stacks.items() if name not in found}
     return {**others, _MODEL_ACCESS: Stack(_MODEL_ACCESS, after, resources)} if found else others
+
+
+def by_region(stacks: dict[str, Stack]) -> tuple[dict[str, Stack], dict[str, Stack]]:
+    """The stacks of the environment's own region, and its standby's by the names that those there have.
+
+    Each comes after stacks of its own region alone: those of the other matter to a first deployment only.
+    """
+    primary = {name: stack for name, stack in stacks.items() if not name.startswith(_STANDBY)}
+    standby = {
+        name.removeprefix(_STANDBY): replace(stack, name=name.removeprefix(_STANDBY))
+        for name, stack in stacks.items()
+        if name.startswith(_STANDBY)
+    }
+    alone = {
+        name: replace(stack, after=tuple(before for before in stack.after if before in primary))
+        for name, stack in primary.items()
+    }
+    return alone, standby
 
 
 def named_resources(stack: Stack) -> dict[str, str]:
@@ -143,7 +175,8 @@ def subnets(stack: Stack, kind: str) -> str:
 def _line(resources: list[Resource], kind: str) -> str:
     properties = resources[0].properties
     words = {**properties, "Engine": _ENGINES.get(properties.get("Engine", ""))}
-    name = _NAMES[kind].format_map(words)
+    is_replica = "SourceDBInstanceIdentifier" in properties
+    name = "RDS read replica" if is_replica else _NAMES[kind].format_map(words)
     return f"{len(resources)} {name}s" if len(resources) > 1 else name
 
 

@@ -4,9 +4,11 @@ Stacks, their order, resources and endpoints are those of the assembly; only pla
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from docs.architecture.content import (
+    by_region,
     endpoint_services,
     named_resources,
     subnets,
@@ -19,6 +21,11 @@ from docs.architecture.layout import (
     FLOWS,
     HEIGHT,
     PLACES,
+    STANDBY,
+    STANDBY_BOX,
+    STANDBY_COLUMNS,
+    STANDBY_GAP,
+    STANDBY_PLACES,
     VPC,
     WIDTH,
     Flow,
@@ -32,14 +39,17 @@ from operations.assembly import Stack, read_stacks
 PICTURE = Path(__file__).resolve().parents[1] / "images" / "architecture.svg"
 
 _TITLE = "Gatehouse: the stacks of one environment"
+_STANDBY_NOTE = (
+    "The same stacks again, called Standby-Keys and so on; deployed first after those that they copy from."
+)
 _LEGEND = "Each box is a stack, deployed after those it names; ModelAccess is one in each account and region."
 
 
 def draw(stacks: dict[str, Stack]) -> str:
     """Return the picture as SVG. Raises ValueError where the assembly holds what the layout does not know."""
-    stacks = with_one_model_access(stacks)
-    if stacks.keys() != PLACES.keys():
-        raise ValueError(f"stacks: {', '.join(stacks)}; docs/architecture/layout.py has: {', '.join(PLACES)}")
+    stacks, standby = by_region(with_one_model_access(stacks))
+    _check_places("stacks", stacks, PLACES)
+    _check_places("stacks of the standby", standby, STANDBY_PLACES)
     network = stacks["Network"]
     shapes = [
         box(Rectangle(1, 1, WIDTH - 2, HEIGHT - 2), "page"),
@@ -55,7 +65,13 @@ def draw(stacks: dict[str, Stack]) -> str:
     shapes += [*_endpoints(network), box(VPC, "border")]
     for flow in FLOWS:
         shapes += _flow(flow, stacks)
+    shapes += _standby(standby)
     return document(WIDTH, HEIGHT, _TITLE, _description(stacks), shapes)
+
+
+def _check_places(what: str, stacks: Mapping[str, Stack], places: Mapping[str, object]) -> None:
+    if stacks.keys() != places.keys():
+        raise ValueError(f"{what}: {', '.join(stacks)}; docs/architecture/layout.py has: {', '.join(places)}")
 
 
 def _stack(stack: Stack, place: Place) -> list[str]:
@@ -74,6 +90,26 @@ def _stack(stack: Stack, place: Place) -> list[str]:
     return shapes
 
 
+def _standby(standby: Mapping[str, Stack]) -> list[str]:
+    """The other region's stacks, each with some of what it holds."""
+    x, y = STANDBY.x + 16, STANDBY.y + 26
+    (region,) = {stack.region for stack in standby.values()}
+    shapes = [
+        box(STANDBY, "network"),
+        text(x, y, f"Standby region {region}", "name"),
+        text(x, y + 20, _STANDBY_NOTE, "note"),
+    ]
+    for index, (name, types) in enumerate(STANDBY_PLACES.items()):
+        row, column = divmod(index, STANDBY_COLUMNS)
+        width, height = STANDBY_BOX.width + STANDBY_GAP, STANDBY_BOX.height + STANDBY_GAP
+        place = STANDBY_BOX._replace(x=STANDBY_BOX.x + column * width, y=STANDBY_BOX.y + row * height)
+        named = named_resources(standby[name])
+        listed = [named[kind] for kind in types] or [_vpc_words(standby[name]).removeprefix("VPC ")]
+        shapes += [box(place, "stack"), text(place.x + 12, place.y + 24, name, "name")]
+        shapes += lines(place.x + 12, place.y + 44, listed, "note", leading=17)
+    return shapes
+
+
 def _listing(listing: Listing, stack: Stack, named: dict[str, str]) -> list[str]:
     shapes = lines(listing.x, listing.y, [named[kind] for kind in listing.types if kind in named])
     if listing.subnets_of:
@@ -83,14 +119,18 @@ def _listing(listing: Listing, stack: Stack, named: dict[str, str]) -> list[str]
 
 
 def _vpc_facts(network: Stack) -> list[str]:
-    (vpc,) = network.of_type("AWS::EC2::VPC")
-    zones = {subnet.properties["AvailabilityZone"] for subnet in network.of_type("AWS::EC2::Subnet")}
     gateways, groups = (len(network.of_type(f"AWS::EC2::{kind}")) for kind in ("NatGateway", "SecurityGroup"))
     gateway_words = "1 NAT gateway" if gateways == 1 else f"{gateways} NAT gateways"
     return [
-        text(VPC.x + 16, VPC.y + 48, f"VPC {vpc.properties['CidrBlock']} in {len(zones)} zones"),
+        text(VPC.x + 16, VPC.y + 48, _vpc_words(network)),
         text(VPC.x + 16, VPC.y + 286, f"{gateway_words}, {groups} security groups"),
     ]
+
+
+def _vpc_words(network: Stack) -> str:
+    (vpc,) = network.of_type("AWS::EC2::VPC")
+    zones = {subnet.properties["AvailabilityZone"] for subnet in network.of_type("AWS::EC2::Subnet")}
+    return f"VPC {vpc.properties['CidrBlock']} in {len(zones)} zones"
 
 
 def _endpoints(network: Stack) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 _BALANCER = "AWS::ElasticLoadBalancingV2"
-WIDTH, HEIGHT = 980, 930
+WIDTH, HEIGHT = 980, 1250
 
 
 class Rectangle(NamedTuple):
@@ -168,6 +168,26 @@ PLACES = {
         ),
     ),
 }
+# The standby region's stacks, by the names that the primary's have, and the types that each names there.
+STANDBY = Rectangle(24, 930, 932, 296)
+STANDBY_PLACES = {
+    "Keys": ("AWS::KMS::ReplicaKey",),
+    "Data": (
+        "AWS::RDS::DBInstance",
+        "AWS::S3::Bucket",
+        "AWS::S3::MultiRegionAccessPoint",
+        "AWS::ElastiCache::ReplicationGroup",
+    ),
+    "Identity": ("AWS::Cognito::UserPoolRegionalConfigurationAttachment",),
+    "Registry": ("AWS::ECR::Repository",),
+    "Network": (),  # its VPC
+    "Edge": ("AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::WAFv2::WebACL", "AWS::Route53::RecordSet"),
+    "Service": ("AWS::ECS::Service", "AWS::AppConfig::ConfigurationProfile"),
+    "Observability": ("AWS::SNS::Topic",),
+    "Backup": ("AWS::Backup::BackupVault",),
+    "Recovery": ("AWS::ARCRegionSwitch::Plan",),
+}
+STANDBY_COLUMNS, STANDBY_GAP, STANDBY_BOX = 5, 10, Rectangle(40, 990, 172, 105)
 FLOWS = (
     Flow((99, 148), (99, 282), "HTTPS", (127, 214), ("Edge", f"{_BALANCER}::Listener")),
     Flow((425, 316), (474, 316), "HTTP", (448, 307), ("Service", f"{_BALANCER}::ListenerRule")),
