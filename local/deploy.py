@@ -4,8 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 
+from gatehouse import names
 from local import aws
 from local.errors import LocalError
 from local.options import ROOT, Options
@@ -48,15 +49,16 @@ def deploy(options: Options, region: str, stacks: Sequence[str], say: Say) -> No
     cdk_cli(options, f"deploy-{len(stacks)}", arguments, aws.environment(options, region), say)
 
 
-def deploy_all(
-    options: Options, region: str, say: Say, left_out: Container[str] = ()
-) -> list[assembly.Stack]:
-    """Deploy every stack but those `left_out`, whose construct paths these are.
+def deploy_all(options: Options, region: str, say: Say, *, standby: bool = True) -> list[assembly.Stack]:
+    """Deploy every stack: the image repositories first, then what finds its image there. Gives the stacks.
 
-    The image repositories come first, then what finds its image there. Gives the stacks.
+    Without `standby`, of the standby's stacks only those that the others wait for.
     """
-    found = assembly.read_stacks(options.assembly).values()
-    stacks = [stack for stack in found if stack.path not in left_out]
+    stacks = [
+        stack
+        for stack in assembly.read_stacks(options.assembly).values()
+        if standby or not stack.path.partition("/")[2].startswith(names.standby_stack(""))
+    ]
     images = assembly.read_images(options.assembly)
     repositories = {image.repository for image in images}
     holders = [stack.path for stack in stacks if repositories & set(_repositories(stack))]

@@ -13,7 +13,6 @@ from botocore.exceptions import (
     ClientError,
 )
 
-from gatehouse import names
 from gateway.settings import variable
 from local import aws
 from local.addresses import mapped_addresses
@@ -91,8 +90,7 @@ def _bring_up(options: Options, progress: Progress, stack: ExitStack, children: 
         nullcontext() if pods else running_tasks(options, region, migrate),
     ):
         # One gateway runs here, and it is the primary's.
-        standby = f"{names.stage(environment.name)}/{names.standby_stack('Service')}"
-        stacks = deploy_all(options, region, say, left_out={standby})
+        stacks = deploy_all(options, region, say, standby=False)
     enforce_iam(emulator)
     deployed = pods.read_deployment() if pods else read_task(options, region, stacks)
     task = keep_key_hashing_secret(options, region, deployed)
