@@ -13,6 +13,7 @@ from local.bedrock_simulator.process import RunningSimulator, start
 from stacks.config import load
 from stacks.config.model_places import external_id
 from tests.operations.conftest import Run
+from tests.operations.dev_standby import SIGN_IN, STANDBY
 
 ACCOUNT = "222222222222"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/gatehouse-dev-models"
@@ -54,23 +55,6 @@ models:
         provider: bedrock
         region: us-east-1
         model_id: amazon.titan-embed-text-v2:0
-"""
-
-
-STANDBY = """
-standby:
-  mode: warm
-  region: us-west-2
-  network:
-    cidr: 10.140.0.0/16
-    availability_zones: [us-west-2a, us-west-2b]
-    nat: one
-"""
-# A standby wants a sign-in page that can move.
-SIGN_IN = """identity:
-  domain:
-    domain_name: sign-in.dev.gatehouse.example.com
-    certificate_arn: arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef
 """
 
 

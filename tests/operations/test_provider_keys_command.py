@@ -17,6 +17,7 @@ import pytest
 from local.ready import get
 from stacks.config import load
 from tests.operations.conftest import Run
+from tests.operations.dev_standby import SIGN_IN, STANDBY
 
 KEY = "sk-the-key-of-a-provider"
 SECRET = "gatehouse/dev/providers/openai"
@@ -30,21 +31,6 @@ models:
          api_key_secret: {SECRET}}}
       - {{name: gpt-5-azure, provider: openai_compatible, base_url: "https://x.openai.azure.com/openai/v1",
          model: gpt-5, api_key_secret: gatehouse/dev/providers/azure}}
-"""
-STANDBY = """
-standby:
-  mode: warm
-  region: us-west-2
-  network:
-    cidr: 10.140.0.0/16
-    availability_zones: [us-west-2a, us-west-2b]
-    nat: one
-"""
-# A standby wants a sign-in page that can move.
-SIGN_IN = """identity:
-  domain:
-    domain_name: sign-in.dev.gatehouse.example.com
-    certificate_arn: arn:aws:acm:us-east-1:111111111111:certificate/01234567-89ab-cdef-0123-456789abcdef
 """
 
 
