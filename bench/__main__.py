@@ -122,7 +122,8 @@ def main() -> None:
             )
     note = (
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, Python {platform.python_version()}, one core each; "
-        f"other programs used {max(others.share(), 0):.0%} of the machine meanwhile."
+        f"other programs used {max(others.share(), 0):.0%} of the machine meanwhile, "
+        f"its host withheld {others.withheld():.0%}."
     )
     results = Results(compared, reasons | failed, lasting, scaled)
     if compared and not arguments.only:

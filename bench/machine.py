@@ -13,16 +13,31 @@ class OtherWork:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._busy = _busy_seconds() - _own_seconds()
+        self._withheld = _withheld_seconds()
 
     def share(self) -> float:
         """Of all cores' time since then, what neither this process nor its descendants used."""
-        busy = _busy_seconds() - _own_seconds() - self._busy
-        return busy / (time.monotonic() - self._began) / (os.cpu_count() or 1)
+        return (_busy_seconds() - _own_seconds() - self._busy) / self._all_seconds()
+
+    def withheld(self) -> float:
+        """Of all cores' time since then, what the host of a virtual machine gave to others."""
+        return (_withheld_seconds() - self._withheld) / self._all_seconds()
+
+    def _all_seconds(self) -> float:
+        return (time.monotonic() - self._began) * (os.cpu_count() or 1)
 
 
 def _busy_seconds() -> float:
-    user, nice, system, *_ = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:])
+    user, nice, system, *_ = _ticks()
     return (user + nice + system) / _TICKS_PER_SECOND
+
+
+def _withheld_seconds() -> float:
+    return _ticks()[7] / _TICKS_PER_SECOND
+
+
+def _ticks() -> list[int]:
+    return [int(ticks) for ticks in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
 
 
 def _own_seconds() -> float:

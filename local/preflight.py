@@ -15,7 +15,7 @@ from local.postgres import server_problems
 from local.processes import recorded_process
 from local.state import existing, own_record, state_problems
 
-_NODE_MAJOR = 20
+_NODE_MAJOR = 22
 _FREE_GIB = 2
 _GIB = 2**30
 

@@ -21,6 +21,7 @@ from operations.provider_keys import provider_keys
 from operations.recovery.command import drill, failback, failover, protect, status
 from operations.roles import roles
 from operations.stacks import stacks
+from operations.synth import synth
 from operations.usage import usage
 
 _EPILOG = """\
@@ -76,6 +77,7 @@ for command in (
     audit,
     accounts,
     provider_keys,
+    synth,
     stacks,
     cost,
     compliance,

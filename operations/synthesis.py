@@ -48,19 +48,26 @@ def _check_environment(environment: str, folder: Path) -> None:
         )
 
 
+def node_environment() -> dict[str, str]:
+    """What makes the CDK run in the Node.js that was installed with it, as cdk.json's command does."""
+    node = Path(sys.executable).with_name("node")
+    options = f"{os.environ.get('NODE_OPTIONS', '')} --require {ROOT / 'node_flags.cjs'}".strip()
+    return {"NODE_OPTIONS": options} | ({"JSII_NODE": str(node)} if node.exists() else {})
+
+
 def _synthesize(environment: str, directory: str, *, validate: bool) -> None:
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # What the templates hold is asked here, not whether they may be deployed.
     context |= {"environment": environment, "@aws-cdk/core:failSynthOnValidationErrors": False}
     run = subprocess.run(
-        [sys.executable, "app.py"],
+        [sys.executable, "-O", "app.py"],
         cwd=ROOT,
         env={
             **os.environ,
+            **node_environment(),
             "CDK_OUTDIR": directory,
             "CDK_CONTEXT_JSON": json.dumps(context),
             "CDK_VALIDATION": str(validate).lower(),
-            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         },
         capture_output=True,
         text=True,

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks
 
 import app
 
@@ -45,16 +49,57 @@ def _files(directory: Path) -> dict[Path, bytes]:
     }
 
 
-def test_another_process_writes_the_same_bytes(production: "Assembly", tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """What `gatehouse synth` wrote and said of production's environments, and of one that does not exist."""
+    folder = tmp_path_factory.mktemp("written")
     # Another order of hashing, another folder, no validation: none of it may show.
-    run = _run_app(
-        production.environment,
-        {"CDK_OUTDIR": str(tmp_path), "CDK_VALIDATION": "false", "PYTHONHASHSEED": "1"},
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "operations", "synth", "prod", "production", "prod-eks"),
+            *("--output", str(folder), "--json"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "CDK_VALIDATION": "false", "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    assert run.returncode == 0, run.stderr
-    again, first = _files(tmp_path), _files(production.directory)
-    assert again.keys() == first.keys()
+    return folder, run
+
+
+def test_another_process_writes_the_same_bytes(
+    production: "Assembly", written: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    folder, run = written
+    again, first = _files(folder / production.environment), _files(production.directory)
+    assert again.keys() == first.keys(), run.stderr
     assert [path for path in first if again[path] != first[path]] == []
+
+
+def test_one_wrong_configuration_does_not_keep_the_others_from_being_written(
+    written: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run = written
+    found: dict[str, Any] = {each["environment"]: each for each in json.loads(run.stdout)}
+    assert run.returncode == 2
+    assert list(found) == ["prod", "production", "prod-eks"]
+    assert "config/production.yaml" in found["production"]["problem"]
+    assert found["production"]["stacks"] is None
+    for name in ("prod", "prod-eks"):
+        assert found[name]["problem"] is None
+        assert found[name]["stacks"] == 24
+        assert found[name]["folder"] == str(folder / name)
+    assert "Traceback" not in run.stderr
+
+
+def test_a_finding_ends_the_synthesis_without_a_traceback_of_the_cdk(tmp_path: Path) -> None:
+    stacks = cdk.App(outdir=str(tmp_path))
+    s3.Bucket(cdk.Stack(stacks, "Stack"), "Bucket")
+    cdk.Validations.of(stacks).add_plugins(AwsSolutionsChecks(stacks))
+    with pytest.raises(app.FindingsError, match=re.escape(str(tmp_path / "validation-report.json"))):
+        app.write(stacks)
 
 
 def test_nothing_is_looked_up(assembly: "Assembly") -> None:

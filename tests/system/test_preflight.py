@@ -39,16 +39,16 @@ def test_a_free_port_is_no_problem() -> None:
 
 def test_missing_node_names_the_fix(tmp_path: Path) -> None:
     (problem,) = preflight.node_problems(str(tmp_path))
-    assert problem == "Node.js 20 or newer is not installed, the CDK needs it; run: make install"
+    assert problem == "Node.js 22 or newer is not installed, the CDK needs it; run: make install"
 
 
-@pytest.mark.parametrize("version", ["v18.20.4", "nonsense", ""])
+@pytest.mark.parametrize("version", ["v20.20.2", "nonsense", ""])
 def test_old_or_broken_node_is_named(tmp_path: Path, version: str) -> None:
     (problem,) = preflight.node_problems(_program(tmp_path, "node", version))
-    assert problem.startswith(f"{tmp_path}/node is {version or 'broken'}, the CDK needs Node.js 20 or newer")
+    assert problem.startswith(f"{tmp_path}/node is {version or 'broken'}, the CDK needs Node.js 22 or newer")
 
 
-@pytest.mark.parametrize("version", ["v20.0.0", "v24.1.0"])
+@pytest.mark.parametrize("version", ["v22.0.0", "v24.1.0"])
 def test_new_node_is_no_problem(tmp_path: Path, version: str) -> None:
     assert list(preflight.node_problems(_program(tmp_path, "node", version))) == []
 

@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from gatehouse.custom_resource_function import CustomResourceFunction
-from gatehouse.functions.plan_health_checks.index import attribute
+from gatehouse.functions.plan_health_checks.attributes import attribute
 
 # Region switch makes them some minutes after the plan.
 TIME_LIMIT = cdk.Duration.minutes(15)

@@ -14,6 +14,7 @@ import boto3
 from gatehouse.functions import cloudformation
 from gatehouse.functions.cloudformation import Event, Found
 from gatehouse.functions.patience import TIME_LIMITS, patiently
+from gatehouse.functions.plan_health_checks.attributes import attribute
 
 POLL_SECONDS = 10.0
 PERMISSION_SECONDS = 60.0
@@ -40,11 +41,6 @@ def on_event(event: Event, context: Any) -> Found:
             raise MissingError(f"no health check yet: {', '.join(missing)}")
         print(json.dumps({"waits_for": missing}))
         sleep(POLL_SECONDS)
-
-
-def attribute(region: str) -> str:
-    """A region as the name of an attribute, which has letters and digits alone."""
-    return region.replace("-", "")
 
 
 def _health_checks(client: Any, properties: dict[str, Any]) -> dict[str, str]:
