@@ -1,5 +1,7 @@
 """The Service stack."""
 
+from dataclasses import replace
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
@@ -13,7 +15,7 @@ from gatehouse.model_access import ModelAccess
 from gatehouse.model_configuration import ModelConfiguration
 from gatehouse.network import Network
 from gatehouse.security_groups import SecurityGroups
-from gatehouse.service_alarms import errors_alarm, unhealthy_targets_alarm
+from gatehouse.service_alarms import errors_alarm, unhealthy_targets_alarm, unwritten_usage_alarm
 from gatehouse.service_targets import ServiceTargets
 from gateway.catalog import Catalog
 from stacks.compute.ecs import run_on_ecs
@@ -94,6 +96,11 @@ class ServiceStack(RegionalStack):
             data_key=data_key,
             log_key=log_key,
         )
+        if gateway.has_metrics:
+            unwritten = unwritten_usage_alarm(
+                self, "UsageWaits", environment=config.name, topic_arn=topic_arn
+            )
+            gateway = replace(gateway, alarms=[*gateway.alarms, unwritten])
         if config.compute.platform == "eks":
             _run_on_eks(self, gateway)
         else:
@@ -123,6 +130,7 @@ def _targets(
         ready_path=profile.ready_path,
         listener=edge.listener,
         canary=config.service.canary_percent > 0,
+        drain=cdk.Duration.minutes(config.service.drain_minutes),
     )
     _ask_who_calls(stack, config, identity, edge, targets)
     return targets

@@ -18,10 +18,9 @@ from gatehouse.hardening import (
     tasks_of_this_account,
 )
 from gatehouse.image_profile import ImageProfile
+from gatehouse.time_limits import STOP_SECONDS
 
 CONTAINER = "gateway"
-# The longest that Fargate allows: all that running streams have where a task is told to stop at once.
-STOP_TIMEOUT = cdk.Duration.seconds(120)
 
 
 class GatewayTask(Construct):
@@ -90,7 +89,7 @@ class GatewayTask(Construct):
             user=container.user,
             readonly_root_filesystem=True,
             linux_parameters=linux_parameters(self, container.temporary_mib),
-            stop_timeout=STOP_TIMEOUT,
+            stop_timeout=cdk.Duration.seconds(STOP_SECONDS),
             health_check=_health_check(profile),
             # A slow log service must not slow requests: lines that do not fit the buffer are dropped.
             logging=ecs.LogDrivers.aws_logs(

@@ -9,11 +9,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from gatehouse.findings import acknowledge_nist
+from gatehouse.time_limits import IDLE_SECONDS
 from gateway.errors import GatewayError
 
-# A model may think for 900 s before its first byte and between two of a stream. The gateway then tells the
-# caller so, and has to come before the load balancer, which would only cut the connection.
-IDLE_TIMEOUT = cdk.Duration.seconds(960)
+IDLE_TIMEOUT = cdk.Duration.seconds(IDLE_SECONDS)
 # How long a caller's connection is kept for further requests; a running answer outlives it.
 CLIENT_KEEP_ALIVE = cdk.Duration.hours(1)
 # TLS 1.3, and 1.2 with forward secrecy and authenticated encryption; keys that quantum computers cannot find.

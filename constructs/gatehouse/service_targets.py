@@ -11,11 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from gatehouse.findings import acknowledge
-from gatehouse.load_balancer import IDLE_TIMEOUT
 
-# ECS takes a task out of its group, waits until this is over and only then tells the task to stop. So no
-# answer is cut for which the load balancer itself would wait.
-DEREGISTRATION_DELAY = IDLE_TIMEOUT
 RULE_PRIORITY = 1000
 
 
@@ -35,7 +31,8 @@ class ServiceTargets(Construct):
 
     `groups` is one group, or with `canary` two: one for the version that serves, one for the next. ECS moves
     the rule's weights then, and the groups change places with each deployment: whoever watches one watches
-    both. A task gets requests once it answers `ready_path` with 200.
+    both. A task gets requests once it answers `ready_path` with 200. One that goes gets no more, and has
+    `drain` for the answers that it still gives: ECS waits for that, and only then tells the task to stop.
     """
 
     def __init__(
@@ -48,10 +45,13 @@ class ServiceTargets(Construct):
         ready_path: str,
         listener: elbv2.IApplicationListener,
         canary: bool,
+        drain: cdk.Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         ids = ["First", "Second"] if canary else ["First"]
-        self.groups = [_target_group(self, each, vpc=vpc, port=port, ready_path=ready_path) for each in ids]
+        self.groups = [
+            _target_group(self, each, vpc=vpc, port=port, ready_path=ready_path, drain=drain) for each in ids
+        ]
         self.rule = elbv2.ApplicationListenerRule(
             self,
             "AllPaths",
@@ -99,7 +99,13 @@ class ServiceTargets(Construct):
 
 
 def _target_group(
-    scope: Construct, construct_id: str, *, vpc: ec2.IVpc, port: int, ready_path: str
+    scope: Construct,
+    construct_id: str,
+    *,
+    vpc: ec2.IVpc,
+    port: int,
+    ready_path: str,
+    drain: cdk.Duration,
 ) -> elbv2.ApplicationTargetGroup:
     return elbv2.ApplicationTargetGroup(
         scope,
@@ -109,7 +115,7 @@ def _target_group(
         protocol=elbv2.ApplicationProtocol.HTTP,
         target_type=elbv2.TargetType.IP,
         load_balancing_algorithm_type=elbv2.TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
-        deregistration_delay=DEREGISTRATION_DELAY,
+        deregistration_delay=drain,
         health_check=elbv2.HealthCheck(
             path=ready_path,
             interval=cdk.Duration.seconds(10),

@@ -29,10 +29,6 @@ from stacks.config.model import Environment
 from stacks.images import gateway_image_uri
 from stacks.lifetimes import log_retention, removal_policy
 
-# All that a VPC may have (RFC 1918 and 6598): which of them an existing one has is not known here. Security
-# groups tell its load balancer, database and cache from the rest.
-PRIVATE_CIDRS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Manifests:
@@ -159,6 +155,7 @@ def _workload(
         cpu_architecture=config.service.cpu_architecture,
         minimum_pods=config.service.minimum_tasks,
         maximum_pods=config.service.maximum_tasks,
+        drain_seconds=config.service.drain_minutes * 60,
         zones=config.network.availability_zones,
         cluster=cluster,
         has_own_nodes=config.compute.existing is None,
@@ -193,7 +190,8 @@ def _telemetry(stack: cdk.Stack, gateway: Gateway, serving: PodRole) -> Telemetr
 
 def _cidrs(config: Environment, network: Network, subnets: ec2.SubnetSelection) -> Sequence[str]:
     if config.network.existing is not None:
-        return PRIVATE_CIDRS
+        # Security groups tell its load balancer, database and cache from what else is in them.
+        return [str(cidr) for cidr in config.network.existing.cidrs]
     selected = network.vpc.select_subnets(subnet_group_name=subnets.subnet_group_name)
     return [subnet.ipv4_cidr_block for subnet in selected.subnets]
 

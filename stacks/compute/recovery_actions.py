@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 
 from gatehouse import names
+from gatehouse.collector import signs_of_writing
 from gatehouse.database_instance import EXPORTED_LOGS
 from gatehouse.other_region_outputs import OtherRegionOutputs
 from gatehouse.recovery.actions import DataActions, EcsActions, FunctionSettings
@@ -49,6 +50,7 @@ def add_data_actions(stack: cdk.Stack, gateway: Gateway) -> None:
         access_point_arn=_access_point_arn(stack, gateway),
         target_groups=gateway.targets.groups,
         minimum_gateways=full_minimum(gateway),
+        signs_of_writing=signs_of_writing(config.name) if gateway.has_metrics else [],
     )
 
 

@@ -36,6 +36,7 @@ def _network_does_not_fit(network: Network, environment: Mapping[str, Any]) -> I
 def _compute_does_not_fit(compute: Compute, environment: Mapping[str, Any]) -> Iterator[Breach]:
     if "network" in environment:
         yield from _cluster_elsewhere(compute, environment["network"])
+        yield from _pods_in_an_unknown_vpc(compute, environment["network"])
 
 
 def _service_does_not_fit(service: Service, environment: Mapping[str, Any]) -> Iterator[Breach]:
@@ -77,6 +78,19 @@ def _cluster_elsewhere(compute: Compute, network: Network) -> Iterator[Breach]:
         allowed = "a cluster that is made here, unless network.endpoints is none"
         fix = "write none in network.endpoints, or remove existing"
         yield Breach(("existing",), compute.existing.name, allowed, fix)
+
+
+def _pods_in_an_unknown_vpc(compute: Compute, network: Network) -> Iterator[Breach]:
+    if network.existing is None:
+        return
+    if compute.platform == "eks" and not network.existing.cidrs:
+        allowed = (
+            "ecs, unless network.existing.cidrs names the VPC's blocks, which network policies open to pods"
+        )
+        yield Breach(("platform",), "eks", allowed, "name them there, or write ecs")
+    if compute.platform == "ecs" and network.existing.cidrs:
+        allowed = "eks, as network.existing names cidrs, which are for the network policies of pods alone"
+        yield Breach(("platform",), "ecs", allowed, "remove network.existing.cidrs, or write eks")
 
 
 def _edge_does_not_fit(edge: Edge, environment: Mapping[str, Any]) -> Iterator[Breach]:

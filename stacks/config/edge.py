@@ -1,7 +1,7 @@
 """The section `edge`."""
 
-from collections.abc import Iterator
-from ipaddress import IPv4Network
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,8 +9,13 @@ from pydantic import Field, model_validator
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.domain_name import DomainName
 from stacks.config.firewall import Firewall
-from stacks.config.ip_network import IpNetwork
+from stacks.config.ip_network import IpNetwork, listed_twice
 from stacks.config.section import Section
+
+# A security group has so many rules for each version of the protocol; a network takes one for each of the
+# load balancer's two ports.
+_RULES_OF_A_VERSION = 60
+_MOST_NETWORKS_OF_A_VERSION = _RULES_OF_A_VERSION // 2
 
 PathPattern = Annotated[
     str,
@@ -52,6 +57,7 @@ class Edge(Section):
         tuple[IpNetwork, ...],
         Field(
             min_length=1,
+            max_length=2 * _MOST_NETWORKS_OF_A_VERSION,
             examples=[["0.0.0.0/0"]],
             description="Networks that may reach the gateway; with network.ipv6 and an IPv6 network, such as "
             "::/0, it is reached over both.",
@@ -104,3 +110,16 @@ class Edge(Section):
         if not self.domain_name.endswith(f".{zone}"):
             fix = f"write api.{zone}, or in hosted_zone_name the zone that holds {self.domain_name}"
             yield Breach(("domain_name",), self.domain_name, f"a name that ends with .{zone}", fix)
+        yield from listed_twice(("allowed_cidrs",), self.allowed_cidrs)
+        yield from _more_than_there_are_rules(self.allowed_cidrs)
+
+
+def _more_than_there_are_rules(cidrs: Sequence[IPv4Network | IPv6Network]) -> Iterator[Breach]:
+    most = _MOST_NETWORKS_OF_A_VERSION
+    for version in (4, 6):
+        of_version = [index for index, cidr in enumerate(cidrs) if cidr.version == version]
+        for index in of_version[most:]:
+            rules = f"each takes 2 of a security group's {_RULES_OF_A_VERSION} rules"
+            allowed = f"at most {most} networks of IPv{version}: {rules}"
+            fix = "join networks into larger ones"
+            yield Breach(("allowed_cidrs", index), str(cidrs[index]), allowed, fix)

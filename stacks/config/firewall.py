@@ -6,13 +6,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from gateway.validation import Breach, pattern, refuse
-from stacks.config.ip_network import IpNetwork
+from stacks.config.ip_network import IpNetwork, listed_twice
 from stacks.config.section import Section
 
 Country = Annotated[str, pattern(r"^[A-Z]{2}$", "a country's code of two capital letters (ISO 3166-1)", "DE")]
 PathPrefix = Annotated[
     str, pattern(r"^/[A-Za-z0-9_./-]{1,99}$", "how a path begins: / and at least one character", "/chat/")
 ]
+# An IP set of AWS WAF holds as many.
 Networks = Annotated[tuple[IpNetwork, ...], Field(max_length=10_000)]
 Countries = Annotated[tuple[Country, ...], Field(examples=[["DE", "FR"]])]
 Limit = Annotated[int, Field(ge=10, le=2_000_000_000)]
@@ -38,8 +39,10 @@ class Firewall(Section):
     free_text_paths: Annotated[
         tuple[PathPrefix, ...],
         Field(
+            # With these all rules together still need no more capacity than the basic price covers.
+            max_length=16,
             description="How further paths begin that take prompts, with an image whose paths are not the "
-            "bundled gateway's: no rule judges a body there."
+            "bundled gateway's: no rule judges a body there.",
         ),
     ] = ()
     anti_ddos: Annotated[
@@ -65,6 +68,7 @@ class Firewall(Section):
             yield Breach(("blocked_countries",), self.blocked_countries, "none beside allowed_countries", fix)
         # AWS WAF takes every prefix but that of all addresses.
         for name in ("trusted_cidrs", "blocked_cidrs"):
+            yield from listed_twice((name,), getattr(self, name))
             for index, cidr in enumerate(getattr(self, name)):
                 if cidr.prefixlen == 0:
                     yield Breach((name, index), str(cidr), "a part of all addresses", "name smaller networks")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.validation import Breach, pattern, refuse
+from stacks.config.ip_network import listed_twice
 from stacks.config.section import Section
 
 AvailabilityZone = Annotated[
@@ -54,6 +55,16 @@ class ExistingVpc(Section):
     service_route_table_ids: Annotated[
         tuple[RouteTableId, ...],
         Field(description="Of the service subnets, for the endpoint of S3; one may stand for several."),
+    ] = ()
+    cidrs: Annotated[
+        tuple[IPv4Network, ...],
+        Field(
+            # The most that AWS lets a VPC have.
+            max_length=50,
+            examples=[["10.60.0.0/16"]],
+            description="Its blocks, or those of the subnets above alone; needed with compute.platform eks: "
+            "network policies let pods be reached from these, and reach database and cache in these.",
+        ),
     ] = ()
 
 
@@ -161,6 +172,16 @@ class Network(Section):
                 allowed = f"{zones} IDs, one for each of availability_zones"
                 yield Breach(("existing", name), ", ".join(ids) or "empty", allowed, "name one for each zone")
         yield from _repeated(lists)
+        yield from _no_blocks_of_a_vpc(existing.cidrs)
+
+
+def _no_blocks_of_a_vpc(cidrs: tuple[IPv4Network, ...]) -> Iterator[Breach]:
+    yield from listed_twice(("existing", "cidrs"), cidrs)
+    for index, cidr in enumerate(cidrs):
+        if not 16 <= cidr.prefixlen <= 28:
+            allowed = "a block of a VPC, from /16 to /28"
+            fix = "write the blocks that `aws ec2 describe-vpcs` shows in CidrBlockAssociationSet"
+            yield Breach(("existing", "cidrs", index), str(cidr), allowed, fix)
 
 
 def _repeated(lists: dict[str, tuple[str, ...]]) -> Iterator[Breach]:

@@ -5,10 +5,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from gatehouse.time_limits import IDLE_SECONDS
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.image import Uri
 from stacks.config.section import Section
 
+# As long as the load balancer waits for an answer that is silent: so no other has to be expected either.
+_LONGEST_DRAIN_MINUTES = IDLE_SECONDS // 60
 HostPattern = Annotated[
     str,
     pattern(
@@ -75,6 +78,16 @@ class Service(Section):
             description="How long the canary serves, and then how long the old version is kept.",
         ),
     ] = 10
+    drain_minutes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=_LONGEST_DRAIN_MINUTES,
+            examples=[_LONGEST_DRAIN_MINUTES],
+            description="How long running answers may take once their task has to go; what takes longer is "
+            "cut. On ECS every task that goes waits for so long, and each rollout with it.",
+        ),
+    ] = _LONGEST_DRAIN_MINUTES
     collector_image: Annotated[
         Uri | None,
         Field(

@@ -39,14 +39,8 @@ def standby_does_not_fit(standby: Standby, environment: Mapping[str, Any]) -> It
         yield Breach(("mode",), standby.mode, allowed, "write none, or name a domain in identity.domain")
     if "image" in environment:
         yield from _image_does_not_fit(standby, environment["image"])
-    if "compute" in environment and environment["compute"].existing is not None:
-        allowed = "none with compute.existing, which names a cluster in one region"
-        yield Breach(("mode",), standby.mode, allowed, "write none, or remove compute.existing")
-    if "compute" in environment and not environment["compute"].apply:
-        allowed = (
-            "none with compute.apply false: a recovery changes sizes that your own tool would change back"
-        )
-        yield Breach(("mode",), standby.mode, allowed, "write none, or true in compute.apply")
+    if "compute" in environment:
+        yield from _compute_does_not_fit(standby, standby.network, environment["compute"])
 
 
 def _region_does_not_fit(region: str, environment: Mapping[str, Any]) -> Iterator[Breach]:
@@ -88,6 +82,26 @@ def _network_does_not_fit(network: Network, region: str, environment: Mapping[st
         # Nothing connects the two, but whoever calls from a network that both are connected to reaches one.
         allowed = f"a block that does not overlap {other.cidr}, which is network.cidr"
         yield Breach(("network", "cidr"), str(network.cidr), allowed, "write another block")
+
+
+def _compute_does_not_fit(standby: Standby, network: Network, compute: Compute) -> Iterator[Breach]:
+    if compute.existing is not None:
+        allowed = "none with compute.existing, which names a cluster in one region"
+        yield Breach(("mode",), standby.mode, allowed, "write none, or remove compute.existing")
+    if not compute.apply:
+        allowed = (
+            "none with compute.apply false: a recovery changes sizes that your own tool would change back"
+        )
+        yield Breach(("mode",), standby.mode, allowed, "write none, or true in compute.apply")
+    # The blocks of an existing VPC are for network policies: pods cannot do without, tasks have none.
+    if network.existing is None or bool(network.existing.cidrs) == (compute.platform == "eks"):
+        return
+    path, given = ("network", "existing", "cidrs"), ", ".join(map(str, network.existing.cidrs)) or "empty"
+    if compute.platform == "eks":
+        allowed = "the VPC's blocks, as compute.platform is eks"
+        yield Breach(path, given, allowed, "name them: network policies open them to pods")
+    else:
+        yield Breach(path, given, "left out, as compute.platform is ecs", "remove it")
 
 
 def _beyond_the_network(network: Network, region: str, environment: Mapping[str, Any]) -> Iterator[str]:

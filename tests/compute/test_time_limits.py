@@ -16,6 +16,7 @@ from gateway.catalog import Model
 from gateway.catalog.deployments import TimeLimits
 from gateway.connection import ConnectionRules
 from gateway.settings import Settings, variable
+from stacks.config.service import Service
 
 if TYPE_CHECKING:
     from tests.compute.conftest import ComputePlatform, Deployed
@@ -26,6 +27,8 @@ SDKS = [openai, anthropic]
 NAT_IDLE_SECONDS = 350
 LONGEST_IDLE_TIMEOUT_SECONDS = 4000
 LONGEST_STOP_SECONDS = 120
+# For how long CloudFormation waits until a service of ECS is steady.
+CLOUDFORMATION_MINUTES = 3 * 60
 
 
 @pytest.fixture
@@ -170,13 +173,29 @@ def test_a_task_has_no_longer_to_stop_than_fargate_lets_it(
 
 
 def test_answers_finish_while_no_new_requests_come(
-    target_groups: list[Mapping[str, Any]], idle_seconds: int, deployed: "Deployed"
+    target_groups: list[Mapping[str, Any]], deployed: "Deployed"
 ) -> None:
-    # The load balancer waits for as long as an answer may be silent, and for as long the gateway is kept: its
-    # own drain is far shorter.
-    longest = max(_longest(Model, "deadline_seconds"), _longest(TimeLimits, "whole_answer_seconds"))
+    # The load balancer waits for as long as is configured, and for as long the gateway is kept: on ECS its
+    # own drain is far shorter, on Kubernetes it is the same.
+    drain_seconds = deployed.config.service.drain_minutes * 60
+    assert target_groups
     for group in target_groups:
         delay = int(_attributes(group["TargetGroupAttributes"])["deregistration_delay.timeout_seconds"])
-        assert delay >= longest
-        assert delay >= idle_seconds
+        assert delay == drain_seconds
         assert deployed.view.leave_seconds >= delay
+    if deployed.config.compute.platform == "eks":
+        assert _setting(deployed, "drain_seconds") == drain_seconds
+
+
+def test_by_default_no_answer_is_cut_that_the_load_balancer_would_wait_for(idle_seconds: int) -> None:
+    longest = max(_longest(Model, "deadline_seconds"), _longest(TimeLimits, "whole_answer_seconds"))
+    default = Service.model_fields["drain_minutes"].default * 60
+    assert longest < default == idle_seconds
+
+
+def test_a_rollout_fits_into_what_cloudformation_gives_a_service() -> None:
+    # Until the canary and the version before it have had their time, and the old tasks their answers; what is
+    # left is for new tasks to start.
+    fields = Service.model_json_schema()["properties"]
+    minutes = 2 * fields["canary_minutes"]["maximum"] + fields["drain_minutes"]["maximum"]
+    assert minutes <= CLOUDFORMATION_MINUTES - 30

@@ -165,6 +165,7 @@ def _in_its_vpc(endpoints: str) -> list[tuple[str, str]]:
         f"    service_subnet_ids: [{ids['b']}]\n"
         f"    data_subnet_ids: [{ids['c']}]\n"
         f"    service_route_table_ids: [{tables}]\n"
+        "    cidrs: [10.60.0.0/16]\n"
     )
     groups = "security_group_id: sg-0123456789abcdef0, pod_security_group_id: sg-0fedcba9876543210"
     cluster = f"  existing: {{name: shared, {groups}}}\n"

@@ -34,38 +34,38 @@ MISTAKES = {
     "no as a boolean": (
         "multi_az: false",
         "multi_az: no",
-        "config/dev.yaml:31:13: database.multi_az is 'no', which YAML 1.1 and YAML 1.2 read "
+        "config/dev.yaml:32:13: database.multi_az is 'no', which YAML 1.1 and YAML 1.2 read "
         "differently; allowed: true or false; fix: write false",
     ),
     "number in base 60": (
         "storage_gib: 20",
         "storage_gib: 1:30",
-        "config/dev.yaml:29:16: database.storage_gib is '1:30', which YAML 1.1 and YAML 1.2 read "
+        "config/dev.yaml:30:16: database.storage_gib is '1:30', which YAML 1.1 and YAML 1.2 read "
         "differently; allowed: a whole number from 20 to 65536; fix: write it in plain decimal "
         "digits, such as 20",
     ),
     "boolean in quotes": (
         "multi_az: false",
         'multi_az: "false"',
-        "config/dev.yaml:31:13: database.multi_az is 'false'; allowed: true or false; fix: "
+        "config/dev.yaml:32:13: database.multi_az is 'false'; allowed: true or false; fix: "
         "remove the quotes: false",
     ),
     "number in quotes": (
         "replicas: 0",
         'replicas: "0"',
-        "config/dev.yaml:25:13: cache.replicas is '0'; allowed: a whole number from 0 to 5; fix: "
+        "config/dev.yaml:26:13: cache.replicas is '0'; allowed: a whole number from 0 to 5; fix: "
         "remove the quotes: 0",
     ),
     "above the maximum": (
         "replicas: 0",
         "replicas: 9",
-        "config/dev.yaml:25:13: cache.replicas is 9; allowed: a whole number from 0 to 5; fix: "
+        "config/dev.yaml:26:13: cache.replicas is 9; allowed: a whole number from 0 to 5; fix: "
         "write 5 or less",
     ),
     "fraction": (
         "replicas: 0",
         "replicas: 0.5",
-        "config/dev.yaml:25:13: cache.replicas is 0.5; allowed: a whole number from 0 to 5; fix: "
+        "config/dev.yaml:26:13: cache.replicas is 0.5; allowed: a whole number from 0 to 5; fix: "
         "write it like 1",
     ),
     "near a choice": (
@@ -89,7 +89,7 @@ MISTAKES = {
     "pattern": (
         "hosted_zone_id: Z0000000000000DEV",
         "hosted_zone_id: my-zone",
-        "config/dev.yaml:37:19: edge.hosted_zone_id is my-zone; allowed: a Route 53 hosted zone "
+        "config/dev.yaml:38:19: edge.hosted_zone_id is my-zone; allowed: a Route 53 hosted zone "
         "ID: Z and up to 31 capital letters or digits; fix: write it like Z0123456789ABCDEFGHIJ",
     ),
     "missing key": (
@@ -149,14 +149,14 @@ MISTAKES = {
     "an issuer that anybody on the way could replace": (
         "mfa: optional",
         "mfa: optional\n  issuers: [{issuer: http://login.example.com, audiences: [gatehouse]}]",
-        "config/dev.yaml:49:22: identity.issuers[0].issuer is refused: 'http://login.example.com' is not an "
+        "config/dev.yaml:50:22: identity.issuers[0].issuer is refused: 'http://login.example.com' is not an "
         "absolute https URL without a user, a query or a fragment (plain http only on this very machine); "
         "allowed: text, length from 1 to 512; fix: change it accordingly",
     ),
     "quote left open": (
         "name: dev",
         "name: 'dev",
-        "config/dev.yaml:52:1: the file is not YAML: found unexpected end of stream while "
+        "config/dev.yaml:53:1: the file is not YAML: found unexpected end of stream while "
         "scanning a quoted scalar from line 3; allowed: YAML; fix: correct the syntax between "
         "these places",
     ),
@@ -180,8 +180,9 @@ def test_a_misspelt_key_is_matched_with_the_missing_one(problems_after: Problems
         "fix: add minimum_tasks: 2",
         "config/dev.yaml:17:3: service.minimum_task is no known key; allowed: cpu_units, memory_mib, "
         "cpu_architecture, minimum_tasks, maximum_tasks, concurrent_requests_per_process, spot_percent, "
-        "canary_percent, canary_minutes, collector_image, catalog_rollout_minutes, bedrock_authentication, "
-        "limits_when_cache_is_away, known_keys_minutes, usage_retention_months, image_url_hosts; "
+        "canary_percent, canary_minutes, drain_minutes, collector_image, catalog_rollout_minutes, "
+        "bedrock_authentication, limits_when_cache_is_away, known_keys_minutes, usage_retention_months, "
+        "image_url_hosts; "
         "fix: rename it to minimum_tasks",
     ]
 

@@ -114,6 +114,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "spot_percent": draw(st.integers(0, 100)),
             "canary_percent": draw(st.integers(0, 50)),
             "canary_minutes": draw(st.integers(1, 60)),
+            "drain_minutes": draw(st.integers(1, 16)),
             "collector_image": draw(st.sampled_from([None, f"{registry}/collector@sha256:{64 * 'a'}"])),
             "catalog_rollout_minutes": draw(st.integers(0, 1440)),
             "bedrock_authentication": draw(st.sampled_from(["signature", "bearer"])),

@@ -28,6 +28,29 @@ def test_a_network_with_host_bits_is_told_its_network(problems_after: ProblemsAf
     assert line.endswith("fix: write 2001:db8::/32, the network that holds this address")
 
 
+@pytest.mark.parametrize(("name", "edit"), [("allowed_cidrs", _with), ("firewall.blocked_cidrs", _with_rule)])
+def test_a_list_has_no_network_twice_nor_within_another(
+    problems_after: ProblemsAfter, name: str, edit: Callable[[str], tuple[str, str]]
+) -> None:
+    networks = "[192.0.2.64/26, 2001:db8::/32, 198.51.100.0/24, 192.0.2.0/24, 2001:db8::/32]"
+    inside, twice = problems_after("dev", edit(f"{name.rpartition('.')[2]}: {networks}"))
+    assert (
+        f"edge.{name}[0] is 192.0.2.64/26; allowed: networks that do not overlap: 192.0.2.0/24 of" in inside
+    )
+    assert f"edge.{name}[4] is 2001:db8::/32; allowed: each network once; fix: remove it" in twice
+
+
+@pytest.mark.parametrize(("version", "other"), [(4, 6), (6, 4)])
+def test_no_more_networks_are_admitted_than_a_security_group_has_rules_for(
+    problems_after: ProblemsAfter, version: int, other: int
+) -> None:
+    form = {4: "192.0.{}.0/24", 6: "2001:db8:{}::/48"}
+    networks = [form[other].format(number) for number in range(29)]
+    networks += [form[version].format(number) for number in range(31)]
+    (line,) = problems_after("dev", _with(f"allowed_cidrs: [{', '.join(networks)}]"))
+    assert f"edge.allowed_cidrs[59] is {networks[59]}; allowed: at most 30 networks of IPv{version}" in line
+
+
 def test_a_certificate_is_in_the_region(problems_after: ProblemsAfter) -> None:
     (line,) = problems_after("dev", _with(f"certificate_arn: {CERTIFICATE.format('eu-west-1')}"))
     assert "edge.certificate_arn is arn:aws:acm:eu-west-1:" in line

@@ -86,6 +86,35 @@ def _existing(**network: Any) -> Network:
     return Network.model_validate(settings | network)
 
 
+EKS = ("\nservice:\n", "\ncompute:\n  platform: eks\n\nservice:\n")
+NO_SPOT = ("spot_percent: 100", "spot_percent: 0")
+
+
+def test_pods_in_an_existing_vpc_need_its_blocks(problems_after: ProblemsAfter) -> None:
+    (line,) = problems_after("dev", *_with(EXISTING), EKS, NO_SPOT)
+    assert ": compute.platform is eks; allowed: ecs, unless network.existing.cidrs names the VPC's" in line
+
+
+def test_tasks_in_an_existing_vpc_have_no_use_for_them(problems_after: ProblemsAfter) -> None:
+    with_blocks = f"{EXISTING}    cidrs: [10.60.0.0/16]\n"
+    (line,) = problems_after("dev", *_with(with_blocks), (EKS[0], EKS[1].replace("eks", "ecs")))
+    assert ": compute.platform is ecs; allowed: eks, as network.existing names cidrs" in line
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "allowed"),
+    [
+        ("[10.0.0.0/8]", "a block of a VPC, from /16 to /28"),
+        ("[10.60.0.0/16, 10.60.4.0/22]", "networks that do not overlap: 10.60.0.0/16 of the same list"),
+    ],
+)
+def test_they_are_blocks_that_a_vpc_can_have(problems_after: ProblemsAfter, cidrs: str, allowed: str) -> None:
+    edits = _with(f"{EXISTING}    cidrs: {cidrs}\n")
+    (line,) = problems_after("dev", *edits, EKS, NO_SPOT)
+    assert ": network.existing.cidrs[" in line
+    assert f"; allowed: {allowed}" in line
+
+
 def test_an_existing_vpc_that_has_endpoints_needs_no_route_tables() -> None:
     assert _existing(endpoints="none").endpoints == "none"
     assert _existing(endpoints="none", nat="none").nat == "none"

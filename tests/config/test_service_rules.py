@@ -30,6 +30,14 @@ def test_staging_may_run_on_spot(config_directory: Path) -> None:
     assert load_environment("staging", config_directory).service.spot_percent == 50
 
 
+@pytest.mark.parametrize("minutes", [0, 17])
+def test_answers_get_no_longer_to_end_than_the_load_balancer_waits_for_one(
+    problems_after: ProblemsAfter, minutes: int
+) -> None:
+    (problem,) = problems_after("dev", ("drain_minutes: 1 ", f"drain_minutes: {minutes} "))
+    assert f"service.drain_minutes is {minutes}; allowed: a whole number from 1 to 16" in problem
+
+
 def test_the_collector_comes_by_its_digest(problems_after: ProblemsAfter) -> None:
     tagged = COLLECTOR_IMAGE.partition("@")[0] + ":v0.50.0"
     (problem,) = problems_after("dev", _with(f"collector_image: {tagged}"))

@@ -245,6 +245,22 @@ def test_existing_vpcs_have_blocks_that_nobody_here_knows(config_directory: Path
     assert network.existing is not None
 
 
+@pytest.mark.parametrize(
+    ("environment", "cidr", "blocks", "refused"),
+    [
+        ("prod-eks", "10.143.0.0/16", "[]", "empty; allowed: the VPC's blocks, as compute.platform is eks"),
+        ("prod", "10.142.0.0/16", "[10.60.0.0/16]", "10.60.0.0/16; allowed: left out"),
+    ],
+)
+def test_the_blocks_of_an_existing_vpc_are_for_pods(
+    problems_after: ProblemsAfter, environment: str, cidr: str, blocks: str, refused: str
+) -> None:
+    public = "      public_subnet_ids: [subnet-0000000a, subnet-0000000b, subnet-0000000c]\n"
+    existing = f"{EXISTING.removeprefix(chr(10))}{public}      cidrs: {blocks}\n"
+    (line,) = problems_after(environment, (f"    cidr: {cidr}\n", existing))
+    assert f": standby.network.existing.cidrs is {refused}" in line
+
+
 def test_the_images_copies_there_are_made_without_being_asked_for(problems_after: ProblemsAfter) -> None:
     image = ("standby:\n", "image:\n  replicate_to: [eu-west-1, us-west-2]\n\nstandby:\n")
     (line,) = problems_after("prod", image)

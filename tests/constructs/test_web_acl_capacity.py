@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from stacks.config.firewall import Firewall
+from stacks.free_text_paths import free_text_path_prefixes
 from tests.constructs.parts import only
 from tests.constructs.web_acls import EVERYTHING, template_of
 
@@ -49,7 +51,9 @@ def _own_units(key: str, item: Any) -> int:
 
 
 def test_all_rules_together_are_within_the_basic_price() -> None:
-    web_acl = only(template_of(**EVERYTHING), "WAFv2::WebACL")
+    (most,) = (each.max_length for each in Firewall.model_fields["free_text_paths"].metadata)
+    paths = [*free_text_path_prefixes(), *(f"/further-{number}/" for number in range(most))]
+    web_acl = only(template_of(**EVERYTHING, free_text_paths=paths), "WAFv2::WebACL")
     statements = [rule["Statement"] for rule in web_acl["Rules"]]
     known = {"AndStatement", "NotStatement", "OrStatement", "ManagedRuleGroupStatement", *STATEMENT_UNITS}
     assert {key for statement in statements for key in statement} <= known

@@ -37,10 +37,12 @@ def template_of(**policy: Any) -> Template:
             stack, "LoadBalancer", load_balancer_arn=LOAD_BALANCER_ARN, security_group_id="sg-1"
         ),
         policy=WebAclPolicy(
-            free_text_paths=FREE_TEXT_PATHS,
-            requests_per_5_minutes_per_address=1000,
-            requests_per_5_minutes_per_key=3000,
-            **policy,
+            **{
+                "free_text_paths": FREE_TEXT_PATHS,
+                "requests_per_5_minutes_per_address": 1000,
+                "requests_per_5_minutes_per_key": 3000,
+                **policy,
+            }
         ),
         log_group_name="aws-waf-logs-test",
         log_key=kms.Key.from_key_arn(stack, "Key", KEY_ARN),

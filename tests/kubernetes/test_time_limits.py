@@ -1,35 +1,31 @@
-"""The chain of time limits by which no answer is cut that the load balancer would wait for."""
+"""The chain of time limits by which a pod's answers have the time that they are meant to have."""
 
 import pytest
 
 from gatehouse.kubernetes import draining, node_pool
 from gatehouse.kubernetes.deployment import MIN_READY_SECONDS, PROGRESS_DEADLINE_SECONDS
-from gatehouse.load_balancer import IDLE_TIMEOUT
-from gatehouse.service_targets import DEREGISTRATION_DELAY
 from gateway.process import _LEDGER_SECONDS
 from gateway.settings import Settings
 from tests.kubernetes.workloads import PROFILES, deployed_container, deployed_pod, values_of, workload
 
-STREAMS_SECONDS = int(IDLE_TIMEOUT.to_seconds())
+SHORTEST, LONGEST = 60, 960
 
 
-def _leaving(profile: str) -> tuple[int, int]:
+def _leaving(profile: str, drain_seconds: int = LONGEST) -> tuple[int, int]:
     """For how long a pod goes on before SIGTERM, and until it is killed."""
-    pod, container = deployed_pod(workload(profile)), deployed_container(workload(profile))
+    found = workload(profile, drain_seconds=drain_seconds)
+    pod, container = deployed_pod(found), deployed_container(found)
     return container["lifecycle"]["preStop"]["sleep"]["seconds"], pod["terminationGracePeriodSeconds"]
 
 
-def test_the_target_group_keeps_streams_for_as_long_as_the_load_balancer_would_wait() -> None:
-    assert DEREGISTRATION_DELAY.to_seconds() == STREAMS_SECONDS == 960
-
-
-def test_the_bundled_gateway_ends_with_its_last_stream() -> None:
-    before_stop, grace = _leaving("gatehouse")
-    drain_seconds = int(values_of(deployed_container(workload()))["GATEWAY_DRAIN_SECONDS"])
+@pytest.mark.parametrize("drain_seconds", [SHORTEST, LONGEST])
+def test_the_bundled_gateway_ends_with_its_last_stream(drain_seconds: int) -> None:
+    before_stop, grace = _leaving("gatehouse", drain_seconds)
+    container = deployed_container(workload(drain_seconds=drain_seconds))
     lame_duck_seconds = Settings.model_fields["lame_duck_seconds"].default
     # First nothing new comes, then what runs may end, then the ledger has its rows.
     assert before_stop == draining.LEAVING_SECONDS == 30
-    assert drain_seconds >= STREAMS_SECONDS
+    assert int(values_of(container)["GATEWAY_DRAIN_SECONDS"]) == drain_seconds
     assert before_stop + lame_duck_seconds + drain_seconds + _LEDGER_SECONDS < grace
 
 
@@ -38,10 +34,12 @@ def test_on_ecs_it_keeps_to_what_fargate_allows() -> None:
     assert defaults == {"lame_duck_seconds": 5, "drain_seconds": 100}
 
 
+@pytest.mark.parametrize("drain_seconds", [SHORTEST, LONGEST])
 @pytest.mark.parametrize("profile", [each for each in PROFILES if each != "gatehouse"])
-def test_other_images_are_stopped_when_no_stream_is_left(profile: str) -> None:
-    before_stop, grace = _leaving(profile)
-    assert before_stop == STREAMS_SECONDS
+def test_other_images_are_stopped_when_no_stream_is_left(profile: str, drain_seconds: int) -> None:
+    before_stop, grace = _leaving(profile, drain_seconds)
+    # By then the load balancer has let go of the pod.
+    assert before_stop == drain_seconds >= draining.LEAVING_SECONDS
     # As long for the rest as on ECS.
     assert grace - before_stop == 120
     assert "GATEWAY_DRAIN_SECONDS" not in values_of(deployed_container(workload(profile)))

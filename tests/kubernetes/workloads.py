@@ -57,6 +57,7 @@ def workload(profile: str = "gatehouse", **changes: Any) -> Workload:
         "cpu_architecture": "arm64",
         "minimum_pods": 3,
         "maximum_pods": 30,
+        "drain_seconds": 960,
         "zones": [f"{REGION}{zone}" for zone in "abc"],
         "cluster": cluster(stack),
         "has_own_nodes": True,

@@ -265,6 +265,7 @@ def test_the_owners_of_a_cluster_get_the_rights_of_deployments_to_apply(
                 f"{tier}_subnet_ids": [f"subnet-{number}000000000000000{zone}" for zone in "abc"]
                 for number, tier in enumerate(("public", "service", "data"))
             },
+            "cidrs": ["10.60.0.0/16"],
         },
     }
     config["compute"] = {

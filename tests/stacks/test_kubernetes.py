@@ -1,6 +1,7 @@
 """The gateway on Kubernetes: what deploys it, in which order, and what clusters of others are spared."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, get_args
 
 import aws_cdk as cdk
@@ -70,6 +71,7 @@ def elsewhere(synthesize: Synthesize) -> "Assembly":
             public_subnet_ids=subnets[0],
             service_subnet_ids=subnets[1],
             data_subnet_ids=subnets[2],
+            cidrs=(IPv4Network("10.60.0.0/16"), IPv4Network("100.64.8.0/22")),
         ),
     )
     compute = Compute(
@@ -216,6 +218,21 @@ def test_database_cache_and_load_balancer_are_opened_to_its_nodes(elsewhere: "As
     nodes = "sg-0fedcba9876543210"
     assert {rule["FromPort"] for rule in rules if rule["SourceSecurityGroupId"] == nodes} == {443, 5432, 6379}
     assert {rule["FromPort"] for rule in rules if rule["GroupId"] == nodes} == {8080}
+
+
+def test_in_a_vpc_that_is_there_policies_open_its_own_blocks_alone(elsewhere: "Assembly") -> None:
+    blocks = {"10.60.0.0/16", "100.64.8.0/22"}
+    policies = Manifests(ServiceTemplate(elsewhere.templates["Service"])).of("NetworkPolicy")
+    opened = [
+        (port["port"], {peer["ipBlock"]["cidr"] for peer in peers})
+        for policy in policies
+        for direction, side in (("ingress", "from"), ("egress", "to"))
+        for rule in policy["spec"].get(direction, [])
+        for port, peers in ((port, rule[side]) for port in rule["ports"])
+    ]
+    for port in (8080, 5432, 6379):
+        assert [cidrs for number, cidrs in opened if number == port]
+        assert all(cidrs == blocks for number, cidrs in opened if number == port)
 
 
 def test_its_load_balancer_controller_binds_the_pods(elsewhere: "Assembly") -> None:

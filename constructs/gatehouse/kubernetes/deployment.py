@@ -9,7 +9,7 @@ from lightkube.models import meta_v1 as meta
 from gatehouse import collector
 from gatehouse.kubernetes import probes
 from gatehouse.kubernetes.containers import resources, security, variables
-from gatehouse.kubernetes.draining import draining
+from gatehouse.kubernetes.draining import Draining, draining
 from gatehouse.kubernetes.manifest import Manifest, labels
 from gatehouse.kubernetes.pods import image_container, image_pod
 from gatehouse.kubernetes.workload_inputs import GATEWAY, Workload, selector
@@ -49,16 +49,17 @@ def deployment(workload: Workload) -> Manifest:
 
 def _pod(workload: Workload) -> core.PodSpec:
     profile = workload.profile
-    pod = image_pod(workload, GATEWAY, profile.container, _gateway(workload))
-    pod.terminationGracePeriodSeconds = draining(profile).grace
+    drain = draining(profile, drain_seconds=workload.drain_seconds)
+    pod = image_pod(workload, GATEWAY, profile.container, _gateway(workload, drain))
+    pod.terminationGracePeriodSeconds = drain.grace
     pod.topologySpreadConstraints = _spread(workload)
     if workload.collector_image_uri is not None:
         pod.initContainers = [_collector(workload, workload.collector_image_uri)]
     return pod
 
 
-def _gateway(workload: Workload) -> core.Container:
-    profile, drain = workload.profile, draining(workload.profile)
+def _gateway(workload: Workload, drain: Draining) -> core.Container:
+    profile = workload.profile
     cpu_units, memory_mib = workload.cpu_units, workload.memory_mib
     if workload.collector_image_uri is not None:
         cpu_units, memory_mib = cpu_units - collector.CPU_UNITS, memory_mib - collector.MEMORY_MIB

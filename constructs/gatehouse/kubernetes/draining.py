@@ -7,9 +7,8 @@ when that is over, the container gets SIGTERM, and SIGKILL at the end of the gra
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gatehouse.gateway_task import STOP_TIMEOUT
 from gatehouse.image_profile import ImageProfile
-from gatehouse.service_targets import DEREGISTRATION_DELAY
+from gatehouse.time_limits import STOP_SECONDS
 
 # Until the controller has taken the pod out of its target group and the load balancer sends it nothing new.
 LEAVING_SECONDS = 30
@@ -27,18 +26,17 @@ class Draining:
     variables: Mapping[str, str]
 
 
-def draining(profile: ImageProfile) -> Draining:
-    """How a pod of an image goes without cutting an answer for which the load balancer would wait.
+def draining(profile: ImageProfile, *, drain_seconds: int) -> Draining:
+    """How a pod of an image goes: `drain_seconds` are for the answers that it still gives.
 
-    An image that is told how long its streams may take ends with the last of them. What another does with its
-    streams on SIGTERM is not known: it gets that once the load balancer has given up on the last.
+    The load balancer waits for them for as long. An image that is told how long its streams may take ends
+    with the last of them. What another does with its streams on SIGTERM is not known: it gets that once the
+    load balancer has given up on the last.
     """
-    streams = int(DEREGISTRATION_DELAY.to_seconds())
-    ending = int(STOP_TIMEOUT.to_seconds())
     if profile.drain_variable is None:
-        return Draining(before_stop=streams, grace=streams + ending, variables={})
+        return Draining(before_stop=drain_seconds, grace=drain_seconds + STOP_SECONDS, variables={})
     return Draining(
         before_stop=LEAVING_SECONDS,
-        grace=LEAVING_SECONDS + streams + ending,
-        variables={profile.drain_variable: str(streams)},
+        grace=LEAVING_SECONDS + drain_seconds + STOP_SECONDS,
+        variables={profile.drain_variable: str(drain_seconds)},
     )

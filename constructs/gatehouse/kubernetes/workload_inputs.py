@@ -20,8 +20,9 @@ class Workload:
     """A gateway in a namespace of its own; strings may be values that only the deployment knows.
 
     collector_configuration: beside collector_image_uri, which is None where no collector runs. cpu_units,
-    memory_mib: of a whole pod; 1024 units are one core. zones: where nodes are. has_own_nodes: whether the
-    cluster has the gateway's node pool, which grows as pods need it; otherwise any node takes them.
+    memory_mib: of a whole pod; 1024 units are one core. drain_seconds: for the running answers of a pod that
+    has to go. zones: where nodes are. has_own_nodes: whether the cluster has the gateway's node pool, which
+    grows as pods need it; otherwise any node takes them.
     load_balancer_cidrs: the subnets that requests come from. backend_cidrs: where database and cache are.
     gateway_annotations, migration_annotations: of the service accounts, which give pods their AWS roles.
     resolve: makes the same of the same values in every synthesis (Stack.resolve).
@@ -38,6 +39,7 @@ class Workload:
     cpu_architecture: Literal["arm64", "x86_64"]
     minimum_pods: int
     maximum_pods: int
+    drain_seconds: int
     zones: Sequence[str]
     cluster: ClusterReference
     has_own_nodes: bool
