@@ -1,49 +1,34 @@
 """Synthesizes, unless the assembly that lies there came from these very files and is untouched."""
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from local.deploy import Say, synthesize
 from local.options import ROOT, Options
-
-# Whatever decides what a synthesis writes: app, configuration, the image's folder, pinned libraries.
-_INPUTS = (
-    "app.py",
-    "cdk.json",
-    "cdk.context.json",
-    "config",
-    "constructs",
-    "gateway_image",
-    "stacks",
-    "package-lock.json",
-    "requirements.txt",
-)
+from local.sources import INPUTS, fingerprint
 
 
 def synthesize_if_changed(options: Options, say: Say) -> bool:
     """Make sure that the assembly is what a synthesis would write now; return whether one was needed."""
-    record = options.state / "synthesized"
-    inputs = [ROOT / name for name in _INPUTS]
-    if record.exists() and record.read_text() == fingerprint([*inputs, options.assembly]):
+    record = _record(options)
+    if record.exists() and record.read_text() == fingerprint([*_inputs(), options.assembly]):
         return False
     record.unlink(missing_ok=True)
-    before = fingerprint(inputs)
+    before = fingerprint(_inputs())
     synthesize(options, say)
-    if (
-        fingerprint(inputs) == before
-    ):  # or somebody edits meanwhile: then nobody knows what the assembly holds
-        record.write_text(fingerprint([*inputs, options.assembly]))
+    # Or somebody edits meanwhile: then nobody knows what the assembly holds.
+    if fingerprint(_inputs()) == before:
+        accept(options)
     return True
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
-    """A hash of these files and all files in these folders, by name and content, compiled Python aside."""
-    digest = hashlib.sha256()
-    for path in paths:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            if file.is_file() and file.suffix != ".pyc":
-                content = hashlib.sha256(file.read_bytes()).hexdigest()
-                digest.update(f"{file.relative_to(path.parent)}\0{content}\n".encode())
-    return digest.hexdigest()
+def accept(options: Options) -> None:
+    """Take the assembly that lies there for what a synthesis would write now."""
+    _record(options).write_text(fingerprint([*_inputs(), options.assembly]))
+
+
+def _inputs() -> list[Path]:
+    return [ROOT / name for name in INPUTS]
+
+
+def _record(options: Options) -> Path:
+    return options.state / "synthesized"

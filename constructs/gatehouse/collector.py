@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aws_cdk as cdk
@@ -27,7 +28,11 @@ HEALTH_COMMAND = ["CMD", "/healthcheck"]
 VARIABLE = "AOT_CONFIG_CONTENT"
 NAMESPACE = "Gatehouse"
 ENVIRONMENT = "environment"
+DEPENDENCY = "dependency"
 REQUESTS_IN_FLIGHT = "gatehouse_requests_in_flight"
+DATABASE_READ_ONLY = "gatehouse_database_read_only"
+DEPENDENCY_REACHABLE = "gatehouse_dependency_reachable"
+LEDGER_WRITABLE = "gatehouse_ledger_writable"
 _SCRAPE_INTERVAL = cdk.Duration.seconds(30)
 # The gateway's metrics that CloudWatch keeps, by the labels that become dimensions: each combination of
 # values is paid for. The other labels, models among them, are in the log group for Logs Insights.
@@ -36,12 +41,14 @@ METRICS: Mapping[tuple[str, ...], tuple[str, ...]] = {
         REQUESTS_IN_FLIGHT,
         "gatehouse_requests_shed_total",
         "gatehouse_event_loop_delay_seconds",
+        DATABASE_READ_ONLY,
+        LEDGER_WRITABLE,
         "gatehouse_ledger_spooled_rows",
         "gatehouse_ledger_spilled_rows",
         "gatehouse_directory_age_seconds",
     ),
     ("status",): ("gatehouse_requests_total",),
-    ("dependency",): ("gatehouse_dependency_reachable",),
+    (DEPENDENCY,): (DEPENDENCY_REACHABLE,),
 }
 
 
@@ -140,13 +147,59 @@ class Telemetry:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """A metric that is `wanted` where every gateway process is well; `otherwise` says what is wrong."""
+
+    metric: cloudwatch.Metric
+    wanted: float
+    otherwise: str
+
+
 def requests_in_flight(environment: str) -> cloudwatch.Metric:
     """Requests that a gateway process is answering, streams included: the mean over all processes."""
+    return _metric(REQUESTS_IN_FLIGHT, environment, cloudwatch.Stats.AVERAGE)
+
+
+def ledger_writable(environment: str) -> cloudwatch.Metric:
+    """1 where every process could write the usage that it had to write, 0 where any could not."""
+    return _metric(LEDGER_WRITABLE, environment, cloudwatch.Stats.MINIMUM)
+
+
+def signs_of_writing(environment: str) -> Sequence[Sign]:
+    """What tells that all gateways of a region can write to its database.
+
+    The first tells it even where nothing is to be written: a gateway that stands by finds it read-only.
+    """
+    return [
+        Sign(
+            metric=_metric(DATABASE_READ_ONLY, environment, cloudwatch.Stats.MAXIMUM),
+            wanted=0,
+            otherwise="gateways find the database read-only",
+        ),
+        Sign(
+            metric=_metric(
+                DEPENDENCY_REACHABLE, environment, cloudwatch.Stats.MINIMUM, {DEPENDENCY: "database"}
+            ),
+            wanted=1,
+            otherwise="gateways do not reach the database",
+        ),
+        Sign(
+            metric=ledger_writable(environment),
+            wanted=1,
+            otherwise="gateways cannot write the usage that waits",
+        ),
+    ]
+
+
+def _metric(
+    name: str, environment: str, statistic: str, labels: Mapping[str, str] | None = None
+) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=NAMESPACE,
-        metric_name=REQUESTS_IN_FLIGHT,
-        dimensions_map={ENVIRONMENT: environment},
-        statistic=cloudwatch.Stats.AVERAGE,
+        metric_name=name,
+        dimensions_map={ENVIRONMENT: environment, **(labels or {})},
+        statistic=statistic,
         period=cdk.Duration.minutes(1),
     )
 

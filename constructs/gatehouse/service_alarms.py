@@ -1,4 +1,4 @@
-"""Alarms that say whether callers are served: they undo a bad deployment and wake somebody."""
+"""Alarms that say whether callers are served and counted: they undo a bad deployment and wake somebody."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,14 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from gatehouse.alarms import notify
+from gatehouse.collector import ledger_writable
 
 # Of few requests a single failed one is a large share. Not a number of requests: where there are few, all
 # of them may fail.
 FEWEST_FAILED = 2
 LARGEST_ERROR_PERCENT = 5.0
+# A database fails over between zones within two, and a full spool holds about as many at full load.
+MINUTES_UNWRITTEN = 5
 _PERIOD = cdk.Duration.minutes(1)
 
 
@@ -85,6 +88,30 @@ def unhealthy_targets_alarm(
         threshold=1,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         evaluation_periods=3,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    notify(alarm, topic_arn)
+    return alarm
+
+
+def unwritten_usage_alarm(
+    scope: Construct, construct_id: str, *, environment: str, topic_arn: str
+) -> cloudwatch.Alarm:
+    """An alarm on gateways that cannot write usage, in whatever role their region is.
+
+    Where the database is a replica as it should be, nobody calls, and so nothing waits to be written.
+    """
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        alarm_description=f"For {MINUTES_UNWRITTEN} minutes usage has waited in a gateway that cannot write "
+        "it; what does not fit there goes to the log, to be imported. If gatehouse_database_read_only is 1, "
+        "the database is a replica: callers are in the region that stands by, so fail over to it or bring "
+        "them back (gatehouse status). Otherwise look at the database's state and alarms.",
+        metric=ledger_writable(environment),
+        threshold=1,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluation_periods=MINUTES_UNWRITTEN,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     notify(alarm, topic_arn)

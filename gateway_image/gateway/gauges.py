@@ -48,6 +48,11 @@ def add_gauges(
         lambda: parts.ledger.spooled_rows,
     )
     metrics.gauge(
+        "gatehouse_ledger_writable",
+        "1 if the last attempt to write usage to the database succeeded, or there was none.",
+        lambda: parts.ledger.is_writable,
+    )
+    metrics.gauge(
         "gatehouse_ledger_spilled_rows",
         "Rows of usage that went to the log since the start, because they could not be kept or written.",
         lambda: parts.ledger.spilled_rows,

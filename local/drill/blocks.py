@@ -109,10 +109,13 @@ class Blocks:
     async def _verify(self, block: Block) -> None:
         region = self._world.region(block.activating)
         wanted = self._world.scenario.gateways
-        if region.size < wanted or await answers(region, "/health/ready") is None:
+        ready = await answers(region, "/health/ready")
+        if region.size < wanted or ready is None:
             raise BlockError(f"gateways that answer: {region.size} of {wanted}")
         if await is_replica(region.postgres):
             raise BlockError(f"the database of {region.name} takes no writes")
+        if ready["database"] != "reachable":
+            raise BlockError(f"a gateway finds the database {ready['database']}")
 
     async def _replicate(self, block: Block) -> None:
         """Let a replica take the old database's place, which runs on beside it, as in RDS."""

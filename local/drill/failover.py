@@ -81,7 +81,9 @@ class _Operator:
             client=self._client,
             plan_arn=_ARN,
             policy=Policy(on_failure=on_failure),
-            display=_Unseen(objective_seconds=objective_seconds, console=Console(file=io.StringIO())),
+            display=_Unseen(
+                objective_seconds=objective_seconds, again="", console=Console(file=io.StringIO())
+            ),
             poll_seconds=_POLL_SECONDS,
         )
 

@@ -79,13 +79,14 @@ def with_run(function: Callable[..., None]) -> Callable[..., None]:
         from operations.recovery.run import Run
 
         found = places(environment)
+        again = shlex.join(["gatehouse", *sys.argv[1:]])
         run = Run(
             aws=Aws(),
             places=found,
             policy=Policy(on_failure=on_failure, skip=frozenset(skip)),
-            display=Display(objective_seconds=found.recovery_time_seconds),
+            display=Display(objective_seconds=found.recovery_time_seconds, again=again),
             folder=folder,
-            again=shlex.join(["gatehouse", *sys.argv[1:]]),
+            again=again,
         )
         function(session, run, **own)
 
@@ -114,17 +115,20 @@ def _with_modes(function: Callable[..., None]) -> Callable[..., None]:
 def status(session: Session, environment: str) -> None:
     """Show both regions: who serves, how far each data set is behind, and whether the plan is ready.
 
-    Ends with 1 if anything is wrong or gives no answer.
+    Ends with 1 if anything is wrong or unknown, and with 3 if that is because a region does not answer.
     """
-    from operations.errors import RefusedError
+    from operations.errors import RefusedError, UnreachableError
     from operations.recovery import status as found_by
     from operations.recovery.places import places
     from operations.recovery.reach import Aws
 
     found = found_by.status(Aws(), places(environment))
     session.show(found_by.facts(found), lambda: found_by.table(found))
+    told = f"{len(found.findings)} of {len(found.checks)} checks found something"
+    if found.situation.silent:
+        raise UnreachableError(f"no answer from {' and '.join(found.situation.silent)}; {told}")
     if found.findings:
-        raise RefusedError(f"{len(found.findings)} of {len(found.checks)} checks found something")
+        raise RefusedError(told)
 
 
 @click.command(

@@ -23,7 +23,8 @@ Question = Callable[[Aws, Places, Situation], Check]
 
 
 def data_sets(aws: Aws, places: Places, situation: Situation) -> list[Check]:
-    """Ask for all at once; a region that is lost makes none of them wait."""
+    """Ask for all at once, and no region that has been silent; one that falls silent keeps none waiting."""
+    aws = aws.without(situation.silent)
     questions = {name: partial(question, aws, places, situation) for name, question in _QUESTIONS.items()}
     answers = ask(questions, seconds=ANSWER_SECONDS)
     return [

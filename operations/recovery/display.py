@@ -33,19 +33,25 @@ _STATES = {
     "pendingManualApproval": "waits for an approval",
     "inProgress": "running",
 }
+# Of looks in a row, a minute with a region that hangs.
+MOST_SILENCES = 5
 # Columns are not made narrower than that: 'scale-gateways' within another step, and '59 min 59 s'.
 _LONGEST_NAME, _LONGEST_TIME = 18, 11
 
 
 class Display:
-    """Where an execution is shown; on stderr, as stdout is for what programs read."""
+    """Where an execution is shown; on stderr, as stdout is for what programs read.
 
-    def __init__(self, *, objective_seconds: float, console: Console | None = None) -> None:
+    again: the command line that watches it again.
+    """
+
+    def __init__(self, *, objective_seconds: float, again: str, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._objective_seconds = objective_seconds
         self._live: Live | None = None
         self._said: dict[str, str] = {}
-        self._silence: str | None = None
+        self._again = again
+        self._silences = 0
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -61,7 +67,7 @@ class Display:
 
     def show(self, execution: Execution) -> None:
         """How far it is now."""
-        self._silence = None
+        self._silences = 0
         if self._live is not None:
             self._live.update(self._drawn(execution), refresh=True)
             return
@@ -75,10 +81,16 @@ class Display:
             self.say(f"{_clock(execution)} the plan is {_state(execution)}")
 
     def silent(self, error: Exception) -> None:
-        """AWS did not say how far it is; told once until it answers again."""
-        if self._silence is None:
-            self._silence = said(error)
-            self.say(f"Region switch does not say how far it is ({self._silence}); asking again")
+        """AWS did not say how far it is; told at first, and with what can be done when it goes on so."""
+        self._silences += 1
+        if self._silences == 1:
+            self.say(f"Region switch does not say how far it is ({said(error)}); asking again")
+        elif self._silences == MOST_SILENCES:
+            self.say(
+                f"Region switch has not answered {MOST_SILENCES} times in a row; asking on. Whether its "
+                "region is lost: gatehouse status. Ctrl-C stops nothing but this command: the execution goes "
+                f"on where it runs, and is watched again with: {self._again}"
+            )
 
     def say(self, text: str) -> None:
         """A line of its own."""

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from operations.recovery.reach import AWS_ERRORS, said
+from operations.recovery.reach import AWS_ERRORS, is_silence, said
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoAnswer:
-    """What came in place of an answer. reason: in a few words."""
+    """What came in place of an answer. reason: in a few words. is_silence: rather than a refusal."""
 
     reason: str
+    is_silence: bool = False
 
 
 def ask(questions: Mapping[str, Callable[[], Any]], *, seconds: float) -> dict[str, Any]:
@@ -25,7 +26,9 @@ def ask(questions: Mapping[str, Callable[[], Any]], *, seconds: float) -> dict[s
     answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     for name, question in questions.items():
         threading.Thread(target=_answer, args=(name, question, answers), daemon=True).start()
-    found: dict[str, Any] = {name: NoAnswer(reason=f"none within {seconds:.0f} s") for name in questions}
+    found: dict[str, Any] = {
+        name: NoAnswer(reason=f"none within {seconds:.0f} s", is_silence=True) for name in questions
+    }
     until = time.monotonic() + seconds
     for _ in questions:
         try:
@@ -42,6 +45,6 @@ def _answer(name: str, question: Callable[[], Any], answers: queue.SimpleQueue[t
     try:
         answers.put((name, question()))
     except AWS_ERRORS as error:
-        answers.put((name, NoAnswer(reason=said(error))))
+        answers.put((name, NoAnswer(reason=said(error), is_silence=is_silence(error))))
     except BaseException as error:  # noqa: BLE001 (it is raised in the thread that asked)
         answers.put((name, error))

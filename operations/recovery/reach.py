@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from collections.abc import Collection
 from typing import Any, Literal
 
 import boto3
@@ -25,6 +27,12 @@ _SERVER_ERROR = 500
 Health = Literal["healthy", "unhealthy", "no answer"]
 
 
+class SilentRegionError(ConnectionError):  # type: ignore[misc] # botocore ships no types
+    """A region that has given no answer is not asked again."""
+
+    fmt = "{region} does not answer"
+
+
 class Aws:
     """Clients for either region, with the credentials of the shell; safe for several threads."""
 
@@ -32,9 +40,18 @@ class Aws:
         self._session = session or boto3.Session()
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
+        self._silent: frozenset[str] = frozenset()
+
+    def without(self, silent: Collection[str]) -> Aws:
+        """The same, for which regions that are known to be silent need not be waited for again."""
+        other = copy.copy(self)
+        other._silent = frozenset(silent)
+        return other
 
     def client(self, service: str, region: str) -> Any:
-        """The client of a service in a region."""
+        """The client of a service in a region; raises SilentRegionError for one that is left out."""
+        if region in self._silent:
+            raise SilentRegionError(region=region)
         with self._lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._session.client(
@@ -67,12 +84,18 @@ def accepts(url: str, key: str) -> str | None:
     return None if answer.status_code == httpx.codes.OK else f"HTTP status {answer.status_code}"
 
 
+def is_silence(error: Exception) -> bool:
+    """Whether a service gave no answer, or only said that it is out of order."""
+    if isinstance(error, ClientError):
+        return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR)
+    return isinstance(error, (HTTPClientError, ConnectionError))
+
+
 def is_passing(error: Exception) -> bool:
     """Whether the same request may well be answered a moment later."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response["Error"]["Code"] in _PASSING_CODES or status >= _SERVER_ERROR
-    return isinstance(error, (HTTPClientError, ConnectionError))
+    return is_silence(error) or (
+        isinstance(error, ClientError) and error.response["Error"]["Code"] in _PASSING_CODES
+    )
 
 
 def said(error: Exception) -> str:

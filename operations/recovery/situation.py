@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -30,6 +30,12 @@ class Region:
     plan_arn: str | NoAnswer | None
     executions: Sequence[Past] | NoAnswer = field(default_factory=list)
     warnings: Sequence[str] | NoAnswer | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether AWS answered nothing at all there."""
+        asked = (self.lag, self.plan_arn, self.warnings)
+        return all(isinstance(answer, NoAnswer) and answer.is_silence for answer in asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,11 @@ class Situation:
         return self.places.other(self.active)
 
     @property
+    def silent(self) -> list[str]:
+        """The regions that do not answer."""
+        return [name for name, region in self.regions.items() if region.is_silent]
+
+    @property
     def awaits_deployment(self) -> bool:
         """Whether the region that does not serve has no gateways until a failover deploys them."""
         return self.places.is_cold and self.regions[self.passive].plan_arn is None
@@ -97,13 +108,22 @@ class Situation:
 
 def look_around(aws: Aws, places: Places) -> Situation:
     """Ask both regions everything at once; never longer than some seconds."""
-    questions: dict[str, Any] = {}
+    return situation_of(places, ask(questions(aws, places), seconds=ANSWER_SECONDS))
+
+
+def questions(aws: Aws, places: Places) -> dict[str, Callable[[], Any]]:
+    """What is asked of both regions; `situation_of` reads the answers."""
+    asked: dict[str, Callable[[], Any]] = {}
     for region in places.regions:
-        questions[f"{region} gateways"] = partial(health, places.url(region))
-        questions[f"{region} lag"] = partial(replica_lag, aws, places, region)
-        questions[f"{region} plan"] = partial(_plan, aws, places, region)
-        questions[f"{region} warnings"] = partial(_warnings, aws, places, region)
-    answers = ask(questions, seconds=ANSWER_SECONDS)
+        asked[f"{region} gateways"] = partial(health, places.url(region))
+        asked[f"{region} lag"] = partial(replica_lag, aws, places, region)
+        asked[f"{region} plan"] = partial(_plan, aws, places, region)
+        asked[f"{region} warnings"] = partial(_warnings, aws, places, region)
+    return asked
+
+
+def situation_of(places: Places, answers: Mapping[str, Any]) -> Situation:
+    """What the regions have said, to `questions`."""
     return Situation(
         places=places,
         regions={

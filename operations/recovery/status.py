@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from operations.errors import RefusedError, UnreachableError
@@ -17,7 +18,7 @@ from operations.recovery.places import Places
 from operations.recovery.reach import ANSWER_SECONDS, Aws
 from operations.recovery.record import last_drill
 from operations.recovery.run import check_account
-from operations.recovery.situation import Situation, look_around
+from operations.recovery.situation import Situation, questions, situation_of
 from operations.recovery.words import duration, moment
 
 if TYPE_CHECKING:
@@ -39,15 +40,19 @@ class Status:
 
 
 def status(aws: Aws, places: Places) -> Status:
-    """Ask both regions; a lost one is told as one that gives no answer.
+    """Ask both regions; a lost one is told as one that gives no answer, and waited for once.
 
     Raises UnsafeError for credentials of another account.
     """
-    # A region that does not say whose they are is lost, or half lost, which is what is to be told.
-    with suppress(UnreachableError, RefusedError):
-        check_account(aws, places, places.standby)
-    situation = look_around(aws, places)
-    drill = ask({"drill": lambda: last_drill(aws, places)}, seconds=ANSWER_SECONDS)
+    answers = ask(
+        {
+            **questions(aws, places),
+            "account": partial(_check_account, aws, places),
+            "drill": partial(last_drill, aws, places),
+        },
+        seconds=ANSWER_SECONDS,
+    )
+    situation = situation_of(places, answers)
     return Status(
         situation=situation,
         checks=[
@@ -55,8 +60,14 @@ def status(aws: Aws, places: Places) -> Status:
             *data_sets(aws, places, situation),
             _plan(situation),
         ],
-        drill=drill["drill"],
+        drill=answers["drill"],
     )
+
+
+def _check_account(aws: Aws, places: Places) -> None:
+    # A region that does not say whose they are is lost, or half lost, which is what is to be told.
+    with suppress(UnreachableError, RefusedError):
+        check_account(aws, places, places.standby)
 
 
 def facts(found: Status) -> dict[str, Any]:
@@ -68,6 +79,7 @@ def facts(found: Status) -> dict[str, Any]:
         "environment": places.environment,
         "active": situation.active,
         "standby": situation.passive,
+        "silent": situation.silent,
         "ready": not found.findings,
         "checks": [asdict(check) for check in found.checks],
         "objectives": {
@@ -93,6 +105,7 @@ def table(found: Status) -> Shown:
             [
                 ("Serves", situation.active),
                 ("Standby", f"{situation.passive}, {'cold' if places.is_cold else 'warm'}"),
+                ("No answer", ", ".join(situation.silent) or None),
                 ("Recovery time", _against(_seconds(situation.last_switch), places.recovery_time_seconds)),
                 ("Under way", _told(situation.unfinished)),
                 ("Last execution", _told(situation.history[0] if situation.history else None) or "none"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -11,7 +12,8 @@ from aws_cdk.assertions import Template
 
 from gatehouse.alarm_topic import AlarmTopic
 from gatehouse.alarms import notify, topic_arn
-from gatehouse.service_alarms import errors_alarm, unhealthy_targets_alarm
+from gatehouse.collector import METRICS
+from gatehouse.service_alarms import errors_alarm, unhealthy_targets_alarm, unwritten_usage_alarm
 from gatehouse.service_targets import ServiceTargets
 from tests.constructs.conftest import ACCOUNT, REGION
 from tests.constructs.parts import imported_vpc, new_stack, only
@@ -94,11 +96,13 @@ def _alarms(*, canary_percent: int) -> dict[str, dict[str, Any]]:
             "Listener", port=80, open=False, default_action=elbv2.ListenerAction.fixed_response(404)
         ),
         canary=canary_percent > 0,
+        drain=cdk.Duration.minutes(1),
     )
     errors_alarm(stack, "Errors", load_balancer=load_balancer, canary_percent=canary_percent, topic_arn=TOPIC)
     unhealthy_targets_alarm(
         stack, "NotReady", groups=targets.groups, load_balancer=load_balancer, topic_arn=TOPIC
     )
+    unwritten_usage_alarm(stack, "UsageWaits", environment="prod", topic_arn=TOPIC)
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm")
     return {logical_id[:-8]: resource["Properties"] for logical_id, resource in found.items()}
 
@@ -163,8 +167,20 @@ def test_without_a_canary_there_is_one_group() -> None:
     assert _metrics(_alarms(canary_percent=0)["NotReady"]).keys() == {"group_0"}
 
 
+def test_a_process_that_cannot_write_usage_is_heard_after_a_failover_between_zones(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    alarm = alarms["UsageWaits"]
+    assert alarm["MetricName"] in METRICS[()]
+    assert alarm["Dimensions"] == [{"Name": "environment", "Value": "prod"}]
+    # One process of many is enough, and a minute in which all could write begins anew.
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "LessThanThreshold")
+    assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (1, 60, 5)
+    assert "DatapointsToAlarm" not in alarm
+
+
 def test_silence_is_no_alarm_and_somebody_is_told(alarms: dict[str, dict[str, Any]]) -> None:
-    assert alarms.keys() == {"Errors", "NotReady"}
+    assert alarms.keys() == {"Errors", "NotReady", "UsageWaits"}
     for alarm in alarms.values():
         assert alarm["TreatMissingData"] == "notBreaching"
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]

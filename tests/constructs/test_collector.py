@@ -70,7 +70,7 @@ def test_what_it_keeps_are_metrics_of_the_gateway(configuration: dict[str, Any])
     parts: Any = SimpleNamespace(
         service=SimpleNamespace(states=states, answering=SimpleNamespace(catalog=_Catalog())),
         reachability=SimpleNamespace(states={"database": "reachable"}),
-        ledger=SimpleNamespace(spooled_rows=0, spilled_rows=0),
+        ledger=SimpleNamespace(spooled_rows=0, spilled_rows=0, is_writable=True),
         directory=SimpleNamespace(age_seconds=0),
     )
     add_gauges(metrics, running=[], shedding=cast("Any", SimpleNamespace(delay_seconds=0)), parts=parts)

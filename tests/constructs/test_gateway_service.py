@@ -12,7 +12,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from gatehouse.gateway_service import GatewayService
-from gatehouse.load_balancer import IDLE_TIMEOUT
 from gatehouse.service_targets import Canary, ServiceTargets
 from tests.constructs.conftest import ACCOUNT, REGION
 from tests.constructs.parts import imported_vpc, new_stack, only
@@ -44,6 +43,7 @@ def _template(*, canary: Canary | None = None, spot_percent: int = 0, name: str 
             "Listener", port=80, open=False, default_action=elbv2.ListenerAction.fixed_response(404)
         ),
         canary=canary is not None,
+        drain=cdk.Duration.minutes(2),
     )
     alarm_arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"
     GatewayService(
@@ -209,12 +209,10 @@ def test_requests_go_to_the_least_busy_ready_task(template: Template) -> None:
         assert attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"
 
 
-def test_no_answer_is_cut_that_the_load_balancer_would_wait_for(template: Template) -> None:
+def test_answers_of_a_task_that_goes_have_as_long_as_is_said(template: Template) -> None:
     for group in template.find_resources("AWS::ElasticLoadBalancingV2::TargetGroup").values():
         attributes = {e["Key"]: e["Value"] for e in group["Properties"]["TargetGroupAttributes"]}
-        delay = int(attributes["deregistration_delay.timeout_seconds"])
-        # One hour is the longest that a target group takes.
-        assert IDLE_TIMEOUT.to_seconds() <= delay <= 3600
+        assert attributes["deregistration_delay.timeout_seconds"] == "120"
 
 
 def test_the_cluster_is_observed(template: Template) -> None:

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
+from gatehouse.collector import METRICS, signs_of_writing
 from gatehouse.kubernetes.cluster_reference import ClusterReference
 from gatehouse.kubernetes.recovery import EksActions
 from gatehouse.recovery.actions import DataActions, EcsActions, FunctionSettings
@@ -56,6 +57,7 @@ def ecs() -> Template:
             elbv2.ApplicationTargetGroup.from_target_group_attributes(stack, "Group", target_group_arn=GROUP)
         ],
         minimum_gateways=6,
+        signs_of_writing=signs_of_writing("prod"),
     )
     EcsActions(
         stack,
@@ -209,8 +211,16 @@ def test_a_region_is_verified_by_its_database_and_a_full_regions_gateways(ecs: T
     instance = f"arn:aws:rds:{REGION}:{ACCOUNT}:db:gatehouse-prod"
     assert _allowed(ecs, "verify") == [
         ("rds:DescribeDBInstances", instance, None),
-        ("elasticloadbalancing:DescribeTargetHealth", "*", None),
+        (["cloudwatch:GetMetricData", "elasticloadbalancing:DescribeTargetHealth"], "*", None),
     ]
+
+
+def test_a_region_is_verified_by_metrics_that_are_collected(ecs: Template) -> None:
+    for sign in json.loads(_function(ecs, "verify")["Environment"]["Variables"]["SIGNS"]):
+        metric = sign["stat"]["Metric"]
+        environment, *labels = (dimension["Name"] for dimension in metric["Dimensions"])
+        assert environment == "environment"
+        assert metric["MetricName"] in METRICS[tuple(labels)]
 
 
 def test_a_new_replica_is_given_the_settings_of_the_instance_that_it_replaces(ecs: Template) -> None:

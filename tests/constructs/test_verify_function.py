@@ -1,16 +1,26 @@
-"""The function that says whether a region serves: its database takes writes, its gateways answer."""
+"""The function that says whether a region serves: a database that takes writes, gateways that write."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from gatehouse.collector import signs_of_writing
 from gatehouse.functions.verify import index
 from gatehouse.functions.waiting import NotYetError
+from gatehouse.recovery.actions import asked
 from tests.constructs.step_functions import Step
 
 PRIMARY = "arn:aws:rds:us-east-1:111111111111:db:gatehouse-prod"
 GROUPS = ["group-1", "group-2"]
+SIGNS = signs_of_writing("prod")
+# Of the newest whole minute first, by metric.
+WELL = {
+    "gatehouse_database_read_only": [0.0],
+    "gatehouse_dependency_reachable": [1.0],
+    "gatehouse_ledger_writable": [1.0],
+}
 
 
 class Rds:
@@ -39,13 +49,34 @@ class Balancing:
         return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
 
 
+class CloudWatch:
+    """Says in turn what gateways said, the last again and again."""
+
+    def __init__(self, *said: Mapping[str, list[float]]) -> None:
+        self._said = list(said)
+
+    def get_metric_data(self, **asked: Any) -> Any:
+        assert asked["ScanBy"] == "TimestampDescending"
+        assert asked["EndTime"].second == 0
+        said = self._said.pop(0) if len(self._said) > 1 else self._said[0]
+        series = []
+        for query in asked["MetricDataQueries"]:
+            metric = query["MetricStat"]["Metric"]
+            assert metric["Namespace"] == "Gatehouse"
+            assert {"Name": "environment", "Value": "prod"} in metric["Dimensions"]
+            series.append({"Id": query["Id"], "Values": said.get(metric["MetricName"], [])})
+        return {"MetricDataResults": series[::-1]}
+
+
 @pytest.fixture
 def step(monkeypatch: pytest.MonkeyPatch) -> Step:
     variables = {"DATABASE": "gatehouse-prod", "TARGET_GROUPS": json.dumps(GROUPS), "MINIMUM": "3"}
+    variables["SIGNS"] = json.dumps([asked(sign) for sign in SIGNS])
     step = Step(index, variables, monkeypatch)
     step.clients = {
         "rds": Rds(("available", None)),
         "elbv2": Balancing(group_1=["healthy"] * 3, group_2=[]),
+        "cloudwatch": CloudWatch(WELL),
     }
     return step
 
@@ -84,3 +115,34 @@ def test_too_few_are_not_enough(step: Step) -> None:
     step.clients["elbv2"] = Balancing(group_1=["healthy", "healthy", "initial"], group_2=["draining"])
     with pytest.raises(NotYetError, match="gateways that answer: 2 of 3"):
         step.run()
+
+
+def test_a_minute_from_before_the_promotion_is_waited_out(step: Step) -> None:
+    before = WELL | {"gatehouse_database_read_only": [1.0]}
+    step.clients["cloudwatch"] = CloudWatch(before, before, WELL)
+    assert step.run()["serves"] == "everything"
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ({"gatehouse_database_read_only": [1.0, 0.0]}, "gateways find the database read-only"),
+        ({"gatehouse_dependency_reachable": [0.0, 1.0]}, "gateways do not reach the database"),
+        ({"gatehouse_ledger_writable": [0.0, 1.0]}, "gateways cannot write the usage that waits"),
+        ({"gatehouse_ledger_writable": []}, "no gateway says whether it can write"),
+    ],
+)
+def test_gateways_that_cannot_write_are_noticed_though_all_else_is_well(
+    step: Step, said: dict[str, list[float]], missing: str
+) -> None:
+    step.clients["cloudwatch"] = CloudWatch(WELL | said)
+    with pytest.raises(NotYetError, match=missing):
+        step.run()
+
+
+def test_where_cloudwatch_has_no_metrics_of_gateways_the_rest_suffices(
+    step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNS", "[]")
+    step.clients["cloudwatch"] = None
+    assert step.run()["serves"] == "everything"

@@ -5,7 +5,6 @@ make the base image from Debian's packages. Where neither works they fail: what 
 """
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +20,7 @@ from local.bedrock_simulator.process import RunningSimulator
 from local.container.daemon import own_daemon
 from local.container.docker import Docker, running_docker
 from local.container.images import build_gateway_image, import_base_image
+from local.throwaway_servers import free_port
 
 IMAGE = "gatehouse-gateway:test"
 API_KEY = "key-of-the-container-tests-0123456789abcdef"
@@ -124,7 +124,7 @@ def start_container(
     started = []
 
     def start() -> Container:
-        port = _free_port()
+        port = free_port()
         variables = folder / f"{port}.env"
         variables.write_text("".join(f"{n}={v}\n" for n, v in _environment(port, simulator.url).items()))
         container = Container(docker, f"gatehouse-test-{port}", f"http://127.0.0.1:{port}")
@@ -173,19 +173,12 @@ def _environment(port: int, bedrock: str) -> dict[str, str]:
         "host": "127.0.0.1",
         "port": str(port),
         # Containers share the host's network here.
-        "metrics_port": str(_free_port()),
+        "metrics_port": str(free_port()),
         "lame_duck_seconds": "0",
         "bedrock_endpoint_url": bedrock,
     }
     credentials = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret-of-the-container-tests"}
     return {variable(name): value for name, value in settings.items()} | credentials
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_until_ready(container: Container) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from local.options import PORT_VARIABLES, ROOT, STATE_VARIABLE, Options, read_options
+from local.state import make_state
+from local.synthesis import accept
 
 
 def _free_ports(count: int) -> list[int]:
@@ -38,6 +40,18 @@ def environ() -> Iterator[dict[str, str]]:
     }
     yield {**os.environ, **ports, STATE_VARIABLE: str(state)}
     shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def provide_assembly(synthesized: Callable[[str], Path]) -> Callable[[Options], None]:
+    """Put the environment's assembly where a platform would synthesize it: then it does not."""
+
+    def provide(options: Options) -> None:
+        shutil.copytree(synthesized(options.environment), options.assembly)
+        make_state(options)
+        accept(options)
+
+    return provide
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ def options(own_environ: dict[str, str]) -> Options:
 
 
 @pytest.fixture(scope="module")
-def report(own_environ: dict[str, str]) -> Report:
+def report(
+    own_environ: dict[str, str], options: Options, provide_assembly: Callable[[Options], None]
+) -> Report:
+    provide_assembly(options)
     command = [sys.executable, "-m", "local", "smoke", "--environment", "prod-eks", "--json"]
     result = subprocess.run(command, cwd=ROOT, env=own_environ, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

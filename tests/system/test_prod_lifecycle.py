@@ -68,7 +68,7 @@ class Production:
     migrations: Migrations
     standby_tags: dict[str, str] = field(default_factory=dict)
 
-    def synthesize(self, config: Environment = CONFIG) -> None:
+    def synthesize(self, config: Environment) -> None:
         """Write the assembly of this configuration, with `standby_tags` on all that the standby has."""
         shutil.rmtree(self.options.assembly, ignore_errors=True)
         app = cdk.App(
@@ -139,18 +139,18 @@ class Production:
 
 
 @pytest.fixture(scope="module")
-def production(free_ports: Callable[[int], list[int]]) -> Iterator[Production]:
+def production(
+    free_ports: Callable[[int], list[int]], provide_assembly: Callable[[Options], None]
+) -> Iterator[Production]:
     """Production, deployed."""
     state = Path(tempfile.mkdtemp(prefix="gatehouse-prod-"))
     (emulator,) = free_ports(1)
     options = Options(state=state, ports={"emulator": emulator}, environment="prod")
-    for folder in (options.logs, options.run):
-        folder.mkdir(parents=True)
     try:
+        provide_assembly(options)
         with Children(options) as children:
             start_emulator(children, options, CONFIG)
             deployed = Production(options, Migrations())
-            deployed.synthesize()
             bootstrap(options, lambda _: None)
             deployed.deploy()
             yield deployed

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from gatehouse.collector import Sign
 from gatehouse.findings import acknowledge
 from gatehouse.python_function import FunctionNetwork
 from gatehouse.recovery import steps
@@ -62,7 +63,8 @@ class DataActions(Construct):
 
     database: the instance's name, the same in both regions; database_settings, database_logs: what it has
     there, as parameters of RDS's ModifyDBInstance, and the logs that it exports. buckets: of objects, by
-    region; `access_point_arn` is the multi-region access point of both.
+    region; `access_point_arn` is the multi-region access point of both. signs_of_writing: of the gateways
+    here; none where CloudWatch has no metrics of theirs.
     """
 
     def __init__(
@@ -79,12 +81,13 @@ class DataActions(Construct):
         access_point_arn: str,
         target_groups: Sequence[elbv2.IApplicationTargetGroup],
         minimum_gateways: int,
+        signs_of_writing: Sequence[Sign],
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self._await_replica(database, other_region)
         self._route_objects(buckets, access_point_arn)
-        self._verify(database, target_groups, minimum_gateways)
+        self._verify(database, target_groups, minimum_gateways, signs_of_writing)
         self._settle_replica(database, database_settings, database_logs)
 
     def _await_replica(self, database: str, other_region: str) -> None:
@@ -121,7 +124,11 @@ class DataActions(Construct):
         )
 
     def _verify(
-        self, database: str, target_groups: Sequence[elbv2.IApplicationTargetGroup], minimum: int
+        self,
+        database: str,
+        target_groups: Sequence[elbv2.IApplicationTargetGroup],
+        minimum: int,
+        signs: Sequence[Sign],
     ) -> None:
         function = self._settings.function(
             self,
@@ -133,17 +140,19 @@ class DataActions(Construct):
                     [group.target_group_arn for group in target_groups]
                 ),
                 "MINIMUM": str(minimum),
+                "SIGNS": json.dumps([asked(sign) for sign in signs]),
             },
         )
+        reads = ["elasticloadbalancing:DescribeTargetHealth"]
+        if signs:
+            reads.append("cloudwatch:GetMetricData")
         function.role.add_to_policy(
             iam.PolicyStatement(actions=["rds:DescribeDBInstances"], resources=[self._instance_arn(database)])
         )
-        function.role.add_to_policy(
-            iam.PolicyStatement(actions=["elasticloadbalancing:DescribeTargetHealth"], resources=["*"])
-        )
+        function.role.add_to_policy(iam.PolicyStatement(actions=reads, resources=["*"]))
         acknowledge(
             function.role,
-            {"IAM5[Resource::*]": "It only reads: describing load balancers takes no resource."},
+            {"IAM5[Resource::*]": "It only reads: targets' health and metrics take no resource in IAM."},
         )
 
     def _settle_replica(self, database: str, settings: Mapping[str, object], logs: Sequence[str]) -> None:
@@ -168,6 +177,25 @@ class DataActions(Construct):
         return cdk.Stack.of(self).format_arn(
             service="rds", resource="db", resource_name=database, arn_format=_COLON
         )
+
+
+def asked(sign: Sign) -> dict[str, object]:
+    """A sign as the function asks CloudWatch for it."""
+    metric = sign.metric
+    dimensions = metric.dimensions or {}
+    return {
+        "stat": {
+            "Metric": {
+                "Namespace": metric.namespace,
+                "MetricName": metric.metric_name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            },
+            "Period": int(metric.period.to_seconds()),
+            "Stat": metric.statistic,
+        },
+        "wanted": sign.wanted,
+        "otherwise": sign.otherwise,
+    }
 
 
 class EcsActions(Construct):

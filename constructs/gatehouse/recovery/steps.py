@@ -92,9 +92,10 @@ PROMOTE = Step(
 )
 VERIFY = Step(
     name="verify",
-    does="see that the database takes writes, and that as many gateways answer as a full region has",
+    does="see that the database takes writes, and that a full region's gateways answer and can write",
     expected_seconds=30,
-    source="two looks, once what comes before is done",
+    source="two looks, once what comes before is done: gateways write as soon as the database has restarted, "
+    "minutes before RDS is done with it",
     limit_minutes=15,
 )
 REPLICATE = Step(

@@ -94,7 +94,11 @@ async def metrics(client: httpx.AsyncClient, gateway: GatewayProcess) -> dict[st
     """What is told of the database."""
     port = gateway.environ["GATEWAY_METRICS_PORT"]
     text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
-    found = re.findall(r"^(gatehouse_d\w+)(?:\{dependency=\"database\"\})? (\S+)$", text, re.MULTILINE)
+    found = re.findall(
+        r"^(gatehouse_d\w+|gatehouse_ledger_writable)(?:\{dependency=\"database\"\})? (\S+)$",
+        text,
+        re.MULTILINE,
+    )
     return {name: float(value) for name, value in found}
 
 
@@ -134,11 +138,16 @@ async def test_it_stands_by_and_takes_over(
         refused = await client.post(PROJECTS, headers=admin, json={"name": "new"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "read_only_region")
         assert "retry-after" not in refused.headers
-        assert await metrics(client, gateway) == {
-            "gatehouse_database_read_only": 1,
-            "gatehouse_dependency_reachable": 1,
-            "gatehouse_directory_age_seconds": pytest.approx(1, abs=30),
-        }
+
+        async def tells_that_usage_waits() -> bool:
+            return await metrics(client, gateway) == {
+                "gatehouse_database_read_only": 1,
+                "gatehouse_dependency_reachable": 1,
+                "gatehouse_directory_age_seconds": pytest.approx(1, abs=30),
+                "gatehouse_ledger_writable": 0,
+            }
+
+        await until(tells_that_usage_waits)
         assert await sql(standby, "SELECT count(*) FROM usage WHERE caller_id = 'key_made'") == 0
 
         await promote(standby)
@@ -157,7 +166,13 @@ async def test_it_stands_by_and_takes_over(
             return made.status_code in (201, 409)
 
         await until(is_written)
+
+        async def tells_that_it_writes() -> bool:
+            told = await metrics(client, gateway)
+            return (told["gatehouse_database_read_only"], told["gatehouse_ledger_writable"]) == (0, 1)
+
         await until(takes_changes)
+        await until(tells_that_it_writes)
     gateway.stop()
     told = [line for line in gateway.log() if line["event"] != "request"]
     # What happens is told once, and nothing is an error.

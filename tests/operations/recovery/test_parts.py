@@ -50,7 +50,7 @@ def test_a_question_that_hangs_keeps_no_other_waiting() -> None:
     released = threading.Event()
     answers = ask({"hangs": released.wait, "answers": lambda: 1}, seconds=0.2)
     released.set()
-    assert answers == {"hangs": NoAnswer(reason="none within 0 s"), "answers": 1}
+    assert answers == {"hangs": NoAnswer(reason="none within 0 s", is_silence=True), "answers": 1}
 
 
 def test_what_aws_does_not_answer_is_told_and_mistakes_are_raised() -> None:
@@ -241,7 +241,7 @@ def test_durations_are_told_in_two_units_at_most(seconds: float | None, told: st
 
 def _shown(*executions: Execution, terminal: bool) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
-    display = Display(objective_seconds=900, console=console)
+    display = Display(objective_seconds=900, again="gatehouse failover", console=console)
     with display.shown():
         for execution in executions:
             display.show(execution)

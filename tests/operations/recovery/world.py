@@ -85,7 +85,8 @@ class World:
     lag_age_seconds ago; none where there is no replica. gateways: what /health/live gives. silent: regions
     whose services answer 503. answers: by operation, what services say, or the code with which they refuse.
     failing: how often each step fails. gates: what a step waits for. before: by operation and region, the
-    code of a fault. asked: every operation that was called, with its service and region.
+    code of a fault. sent_to: likewise, the URL of another server that gets the request. asked: every
+    operation that was called, with its service and region.
     """
 
     service: RegionSwitch
@@ -104,6 +105,7 @@ class World:
     objects: dict[str, bytes] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     before: Callable[[str, str], str | None] = lambda _operation, _region: None
+    sent_to: Callable[[str, str], str | None] = lambda _operation, _region: None
 
     async def run(self, block: Block) -> None:
         """A step: it waits at its gate, fails as often as it should, or does what it is for."""
@@ -123,11 +125,14 @@ class World:
         elif block.step == "stand-by" and block.deactivating:
             self.gateways[block.deactivating] = "healthy"
 
-    def answer(self, model: Any, params: Mapping[str, Any], request_signer: Any, **_: Any) -> Any:
+    def answer(self, model: Any, params: dict[str, Any], request_signer: Any, **_: Any) -> Any:
         """botocore's `before-call`: what it returns is the answer; None sends the request."""
         service, operation = model.service_model.service_name, model.name
         region = request_signer.region_name
         self.asked.append((service, region, operation))
+        if url := self.sent_to(operation, region):
+            params["url"] = url
+            return None
         code = self.before(operation, region)
         if code is None and region in self.silent:
             code = "ServiceUnavailable"
@@ -188,7 +193,7 @@ class Server:
         self._service = RegionSwitch(self._executors)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, float | None], Any] = {}
         self.world = World(self._service)
         self.url = ""
 
@@ -220,14 +225,15 @@ class Server:
             gate.set()
         self._run(self._service.close())
 
-    def client(self, service: str, *, region_name: str, **_: Any) -> Any:
+    def client(self, service: str, *, region_name: str, config: Any = None) -> Any:
         """A client of boto3 that asks the world there is, as `boto3.Session` makes it."""
-        if (service, region_name) not in self._clients:
+        kind = (service, region_name, config and config.read_timeout)
+        if kind not in self._clients:
             switch = {"endpoint_url": self.url} if service == "arc-region-switch" else {}
-            self._clients[service, region_name] = self._session.client(
-                service, region_name=region_name, **switch
+            self._clients[kind] = self._session.client(
+                service, region_name=region_name, config=config, **switch
             )
-        return self._clients[service, region_name]
+        return self._clients[kind]
 
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

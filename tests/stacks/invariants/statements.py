@@ -17,6 +17,7 @@ ACTIONS_WITHOUT_RESOURCE = {
     "bedrock:DeleteModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:GetModelInvocationLoggingConfiguration": "an account has one in each region",
     "bedrock:PutModelInvocationLoggingConfiguration": "an account has one in each region",
+    "cloudwatch:GetMetricData": "metrics belong to no resource",
     "cloudwatch:GetMetricStatistics": "metrics belong to no resource",
     "cloudwatch:PutMetricData": "metrics belong to no resource; a condition names their namespace",
     "ec2:DescribeNetworkInterfaces": "describing takes no resource",
