@@ -1,7 +1,5 @@
 """The Service stack."""
 
-from dataclasses import replace
-
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
@@ -97,10 +95,9 @@ class ServiceStack(RegionalStack):
             log_key=log_key,
         )
         if gateway.has_metrics:
-            unwritten = unwritten_usage_alarm(
-                self, "UsageWaits", environment=config.name, topic_arn=topic_arn
-            )
-            gateway = replace(gateway, alarms=[*gateway.alarms, unwritten])
+            # Not one of those that take a version back: a database that is away, or a replica as it is while a
+            # cold standby is deployed to take over, is no fault of a version.
+            unwritten_usage_alarm(self, "UsageWaits", environment=config.name, topic_arn=topic_arn)
         if config.compute.platform == "eks":
             _run_on_eks(self, gateway)
         else:

@@ -42,7 +42,7 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
 
 def assembly_of(environment: str, new_folder: Callable[[], Path]) -> Path:
-    """Give the cloud assembly, which whoever asks first synthesizes: in this process, another or an earlier one.
+    """Give the cloud assembly, which the first process that asks for it synthesizes for all.
 
     What is not of the sources as they were when this process began goes to a new folder, for it alone.
     """

@@ -1,4 +1,4 @@
-"""Alarms that say whether callers are served and counted: they undo a bad deployment and wake somebody."""
+"""Alarms that wake somebody: callers are not served, which undoes a bad deployment, too, or not counted."""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from gateway.validation import Breach, pattern, refuse
 from stacks.config.domain_name import DomainName
 from stacks.config.firewall import Firewall
-from stacks.config.ip_network import IpNetwork, listed_twice
+from stacks.config.ip_network import IpNetwork, overlapping
 from stacks.config.section import Section
 
 # A security group has so many rules for each version of the protocol; a network takes one for each of the
@@ -110,7 +110,7 @@ class Edge(Section):
         if not self.domain_name.endswith(f".{zone}"):
             fix = f"write api.{zone}, or in hosted_zone_name the zone that holds {self.domain_name}"
             yield Breach(("domain_name",), self.domain_name, f"a name that ends with .{zone}", fix)
-        yield from listed_twice(("allowed_cidrs",), self.allowed_cidrs)
+        yield from overlapping(("allowed_cidrs",), self.allowed_cidrs)
         yield from _more_than_there_are_rules(self.allowed_cidrs)
 
 

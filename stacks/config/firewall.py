@@ -66,7 +66,8 @@ class Firewall(Section):
         if self.allowed_countries and self.blocked_countries:
             fix = "remove blocked_countries: no country but the allowed ones is let in"
             yield Breach(("blocked_countries",), self.blocked_countries, "none beside allowed_countries", fix)
-        # AWS WAF takes every prefix but that of all addresses.
+        # AWS WAF takes every prefix but that of all addresses, and networks within others: published lists of
+        # what to block have them.
         for name in ("trusted_cidrs", "blocked_cidrs"):
             yield from listed_twice((name,), getattr(self, name))
             for index, cidr in enumerate(getattr(self, name)):

@@ -11,7 +11,16 @@ from gateway.validation import Breach
 IpNetwork = Annotated[IPvAnyNetwork, Field(examples=["192.0.2.0/24"])]
 
 
-def listed_twice(
+def listed_twice(path: tuple[str, ...], networks: Sequence[IPv4Network | IPv6Network]) -> Iterator[Breach]:
+    """Every network of the list at `path` that stands further up in it already."""
+    seen = set()
+    for index, network in enumerate(networks):
+        if network in seen:
+            yield _twice((*path, index), network)
+        seen.add(network)
+
+
+def overlapping(
     path: tuple[str, ...], networks: Sequence[IPv4Network] | Sequence[IPv4Network | IPv6Network]
 ) -> Iterator[Breach]:
     """Every network of the list at `path` that another one of it is or holds."""
@@ -21,10 +30,14 @@ def listed_twice(
         if outer is None or not outer.overlaps(network):
             outer = network
         elif outer == network:
-            yield Breach((*path, index), str(network), "each network once", "remove it")
+            yield _twice((*path, index), network)
         else:
             allowed = f"networks that do not overlap: {outer} of the same list holds it"
             yield Breach((*path, index), str(network), allowed, f"remove it, or name parts of {outer}")
+
+
+def _twice(path: tuple[str | int, ...], network: IPv4Network | IPv6Network) -> Breach:
+    return Breach(path, str(network), "each network once", "remove it")
 
 
 def _place(listed: tuple[int, IPv4Network | IPv6Network]) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.validation import Breach, pattern, refuse
-from stacks.config.ip_network import listed_twice
+from stacks.config.ip_network import overlapping
 from stacks.config.section import Section
 
 AvailabilityZone = Annotated[
@@ -176,7 +176,7 @@ class Network(Section):
 
 
 def _no_blocks_of_a_vpc(cidrs: tuple[IPv4Network, ...]) -> Iterator[Breach]:
-    yield from listed_twice(("existing", "cidrs"), cidrs)
+    yield from overlapping(("existing", "cidrs"), cidrs)
     for index, cidr in enumerate(cidrs):
         if not 16 <= cidr.prefixlen <= 28:
             allowed = "a block of a VPC, from /16 to /28"

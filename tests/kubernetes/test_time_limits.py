@@ -38,8 +38,8 @@ def test_on_ecs_it_keeps_to_what_fargate_allows() -> None:
 @pytest.mark.parametrize("profile", [each for each in PROFILES if each != "gatehouse"])
 def test_other_images_are_stopped_when_no_stream_is_left(profile: str, drain_seconds: int) -> None:
     before_stop, grace = _leaving(profile, drain_seconds)
-    # By then the load balancer has let go of the pod.
-    assert before_stop == drain_seconds >= draining.LEAVING_SECONDS
+    # The load balancer begins to wait once it sends the pod nothing new, and by then has let go of it.
+    assert before_stop == draining.LEAVING_SECONDS + drain_seconds
     # As long for the rest as on ECS.
     assert grace - before_stop == 120
     assert "GATEWAY_DRAIN_SECONDS" not in values_of(deployed_container(workload(profile)))

@@ -29,14 +29,15 @@ class Draining:
 def draining(profile: ImageProfile, *, drain_seconds: int) -> Draining:
     """How a pod of an image goes: `drain_seconds` are for the answers that it still gives.
 
-    The load balancer waits for them for as long. An image that is told how long its streams may take ends
-    with the last of them. What another does with its streams on SIGTERM is not known: it gets that once the
-    load balancer has given up on the last.
+    The load balancer waits for them for as long, from when it sends nothing new. An image that is told how
+    long its streams may take ends with the last of them. What another does with its streams on SIGTERM is not
+    known: it gets that once the load balancer has given up on the last.
     """
+    given_up = LEAVING_SECONDS + drain_seconds
     if profile.drain_variable is None:
-        return Draining(before_stop=drain_seconds, grace=drain_seconds + STOP_SECONDS, variables={})
+        return Draining(before_stop=given_up, grace=given_up + STOP_SECONDS, variables={})
     return Draining(
         before_stop=LEAVING_SECONDS,
-        grace=LEAVING_SECONDS + drain_seconds + STOP_SECONDS,
+        grace=given_up + STOP_SECONDS,
         variables={profile.drain_variable: str(drain_seconds)},
     )

@@ -19,7 +19,9 @@ from gatehouse.functions.waiting import wait_until
 
 # In which a database answers.
 _SERVING = {"available", "backing-up", "configuring-enhanced-monitoring", "storage-optimization"}
-# The last of them may not have arrived yet; what is older tells nothing of now.
+# In which what a gateway says reaches CloudWatch: before, a minute may lack the one that cannot write.
+_ON_ITS_WAY = datetime.timedelta(seconds=30)
+# What is older tells nothing of now.
 _LOOK_BACK = datetime.timedelta(minutes=3)
 
 
@@ -54,13 +56,13 @@ def _too_few(balancing: Any, groups: list[str], minimum: int) -> str | None:
 
 
 def _unable(cloudwatch: Any, signs: Sequence[Any]) -> str | None:
-    """What is wrong by what the gateways said in the last whole minute that is known.
+    """What is wrong by what the gateways said in the last whole minute that all have told of.
 
     Until the promotion they say that the database is read-only: a minute in which none does came after it.
     """
     if not signs:
         return None
-    until = datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0)
+    until = (datetime.datetime.now(datetime.UTC) - _ON_ITS_WAY).replace(second=0, microsecond=0)
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=[
             {"Id": f"sign{number}", "MetricStat": sign["stat"]} for number, sign in enumerate(signs)
