@@ -47,8 +47,7 @@ synth: install ## Write every environment's cloud assembly to cdk.out/<environme
 
 .PHONY: synth-%
 synth-%: install
-	@node_modules/.bin/cdk synth --quiet -c environment=$* -o cdk.out/$*
-	@echo "cdk.out/$*"
+	@python -m operations synth $*
 
 # --- checks ----------------------------------------------------------------------------------
 
@@ -73,6 +72,8 @@ test-platform: TESTS = --ignore tests/container $(addprefix --ignore ,$(SYSTEM) 
 test-system: TESTS = $(SYSTEM)
 # Only the gateway's tests use it, and it takes a second to load.
 test-platform test-system: PLUGINS = -p no:schemathesis
+# As cdk.json has it: they synthesize.
+test-platform test-system: export NODE_OPTIONS := --require $(CURDIR)/node_flags.cjs
 test-gateway test-fleets test-platform test-system: install
 	@$(PYTEST) $(TESTS) || $(RERUN) $(TESTS); }
 
@@ -92,8 +93,7 @@ test-container: install ## Build and run the gateway image by a Docker daemon of
 snapshots: install ## Rewrite the stack snapshots after an intended change
 	@pytest tests/stacks --update-snapshots
 
-picture: install ## Draw the architecture picture again from the synthesized stacks
-	@node_modules/.bin/cdk synth --quiet -c environment=prod -o cdk.out/prod
+picture: synth-prod ## Draw the architecture picture again from the synthesized stacks
 	@python -m docs.architecture.draw cdk.out/prod
 
 schemas: install ## Rewrite the JSON Schemas for config/ and the gateway's OpenAPI document

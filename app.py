@@ -77,9 +77,9 @@ def write(app: cdk.App) -> None:
 
 
 def main() -> None:
-    """Synthesize; exit with 2 and the list of problems if the configuration or the context is wrong.
+    """Synthesize; exit with 1 if the stacks may not be deployed, with 2 if what was configured is wrong.
 
-    With 1 if the stacks may not be deployed.
+    Either time standard error says what is wrong.
     """
     try:
         write(build())

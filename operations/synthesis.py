@@ -51,7 +51,8 @@ def _check_environment(environment: str, folder: Path) -> None:
 def node_environment() -> dict[str, str]:
     """What makes the CDK run in the Node.js that was installed with it, as cdk.json's command does."""
     node = Path(sys.executable).with_name("node")
-    options = f"{os.environ.get('NODE_OPTIONS', '')} --require {ROOT / 'node_flags.cjs'}".strip()
+    # In quotes: the folder's name may have a space.
+    options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{ROOT / "node_flags.cjs"}"'.strip()
     return {"NODE_OPTIONS": options} | ({"JSII_NODE": str(node)} if node.exists() else {})
 
 

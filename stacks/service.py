@@ -95,8 +95,8 @@ class ServiceStack(RegionalStack):
             log_key=log_key,
         )
         if gateway.has_metrics:
-            # Not one of those that take a version back: a database that is away, or a replica as it is while a
-            # cold standby is deployed to take over, is no fault of a version.
+            # None of those that take a version back: it is no version's fault that the database is away, or
+            # a replica still, as while a cold standby is deployed to take over from a lost region.
             unwritten_usage_alarm(self, "UsageWaits", environment=config.name, topic_arn=topic_arn)
         if config.compute.platform == "eks":
             _run_on_eks(self, gateway)

@@ -49,7 +49,7 @@ def add_gauges(
     )
     metrics.gauge(
         "gatehouse_ledger_writable",
-        "1 if the last attempt to write usage to the database succeeded, or there was none.",
+        "0 while usage waits that could not be written to the database, 1 otherwise.",
         lambda: parts.ledger.is_writable,
     )
     metrics.gauge(

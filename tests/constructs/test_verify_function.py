@@ -1,7 +1,9 @@
 """The function that says whether a region serves: a database that takes writes, gateways that write."""
 
+import datetime
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,14 +52,15 @@ class Balancing:
 
 
 class CloudWatch:
-    """Says in turn what gateways said, the last again and again."""
+    """Says in turn what gateways said, the last again and again. until: the end of what was asked for."""
 
     def __init__(self, *said: Mapping[str, list[float]]) -> None:
         self._said = list(said)
+        self.until: datetime.datetime | None = None
 
     def get_metric_data(self, **asked: Any) -> Any:
         assert asked["ScanBy"] == "TimestampDescending"
-        assert asked["EndTime"].second == 0
+        self.until = asked["EndTime"]
         said = self._said.pop(0) if len(self._said) > 1 else self._said[0]
         series = []
         for query in asked["MetricDataQueries"]:
@@ -138,6 +141,23 @@ def test_gateways_that_cannot_write_are_noticed_though_all_else_is_well(
     step.clients["cloudwatch"] = CloudWatch(WELL | said)
     with pytest.raises(NotYetError, match=missing):
         step.run()
+
+
+@pytest.mark.parametrize(
+    ("now", "until"), [("03:07:29", "03:06"), ("03:07:30", "03:07"), ("03:08:29", "03:07")]
+)
+def test_a_minute_counts_once_what_all_gateways_said_in_it_has_arrived(
+    step: Step, monkeypatch: pytest.MonkeyPatch, now: str, until: str
+) -> None:
+    moment = datetime.datetime.fromisoformat(f"2026-11-22T{now}+00:00")
+    clock = SimpleNamespace(now=lambda _zone: moment)
+    monkeypatch.setattr(
+        index,
+        "datetime",
+        SimpleNamespace(datetime=clock, UTC=datetime.UTC, timedelta=datetime.timedelta),
+    )
+    step.run()
+    assert step.clients["cloudwatch"].until == datetime.datetime.fromisoformat(f"2026-11-22T{until}+00:00")
 
 
 def test_where_cloudwatch_has_no_metrics_of_gateways_the_rest_suffices(

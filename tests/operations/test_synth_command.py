@@ -1,11 +1,13 @@
 """gatehouse synth: the table and the exit codes; tests/stacks/test_synthesis.py has what is written."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from operations import assemblies
+from operations import assemblies, synthesis
 from operations.assemblies import Written
 from stacks.config.load import environment_names
 from tests.operations.conftest import Run
@@ -45,3 +47,17 @@ def test_the_time_of_each_is_told_when_it_is_done(run: Run, asked: list[Sequence
     shown = run("synth", "dev")
     assert shown.exit_code == 0, shown.stderr
     assert shown.stderr.splitlines()[-1] == "dev: 12.3 s"
+
+
+def test_the_cdk_s_node_js_reads_its_flags_from_a_folder_with_a_space_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "ROOT", tmp_path / "a folder")
+    synthesis.ROOT.mkdir()
+    (synthesis.ROOT / "node_flags.cjs").write_text("process.stdout.write('read')", encoding="utf-8")
+    environment = synthesis.node_environment()
+    node = environment["JSII_NODE"]
+    ran = subprocess.run(
+        [node, "--eval", ""], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "read"

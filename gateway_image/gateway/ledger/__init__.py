@@ -35,7 +35,7 @@ class Ledger:
     Rows wait in memory while the database is away. Those that do not fit there, that the database refuses or
     that are left when the process stops go to the log, whole: `gateway.ledger.import_log` reads them back.
 
-    spilled_rows: how many went to the log so far. is_writable: whether the last attempt to write succeeded.
+    spilled_rows: how many went to the log so far. is_writable: not while rows wait that could not be written.
     """
 
     def __init__(
@@ -126,6 +126,8 @@ class Ledger:
                     self._spool.remove(len(batch))
                     self._batch_rows = min(self._batch_rows * 2, _BATCH_ROWS)
                     self._note_recovery()
+            # Also where all that waited was refused.
+            self._note_recovery()
         return True
 
     def _note_outage(self, reason: str) -> None:

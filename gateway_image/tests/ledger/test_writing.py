@@ -180,6 +180,17 @@ async def test_a_row_that_the_database_refuses_does_not_block_others(
     assert ledger.is_writable
 
 
+async def test_a_refused_row_that_an_outage_left_alone_ends_the_outage(
+    database: Database, log: StructuredLog, lines: Any, make_row: Any
+) -> None:
+    ledger = Ledger(database, log, retention_months=13)
+    ledger.is_writable = False
+    ledger.record(make_row(id="no UUID"))
+    await ledger.finish(LIMIT_SECONDS)
+    assert ledger.is_writable
+    assert len(lines.events("ledger_writable")) == 1
+
+
 async def test_text_that_postgresql_cannot_hold_is_replaced(
     database: Database, log: StructuredLog, owner: asyncpg.Connection, make_row: Any
 ) -> None:
