@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -98,7 +97,7 @@ def test_a_finding_ends_the_synthesis_without_a_traceback_of_the_cdk(tmp_path: P
     stacks = cdk.App(outdir=str(tmp_path))
     s3.Bucket(cdk.Stack(stacks, "Stack"), "Bucket")
     cdk.Validations.of(stacks).add_plugins(AwsSolutionsChecks(stacks))
-    with pytest.raises(app.FindingsError, match=re.escape(str(tmp_path / "validation-report.json"))):
+    with pytest.raises(app.FindingsError, match=r"AwsSolutions-S10[\s\S]*validation-report\.json"):
         app.write(stacks)
 
 
