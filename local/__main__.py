@@ -14,7 +14,7 @@ from local.progress import Progress
 from local.report import print_report
 from local.state import down
 from local.up import platform, stay_up
-from stacks.config.load import environment_names
+from stacks.config.files import environment_names
 
 _HELP = f"""\
 examples:

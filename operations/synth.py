@@ -56,7 +56,7 @@ def synth(session: Session, environments: tuple[str, ...], output: Path) -> None
     written is deployed by `cdk deploy --app FOLDER/ENVIRONMENT`.
     """
     from operations.assemblies import write_assemblies
-    from stacks.config.load import environment_names
+    from stacks.config.files import environment_names
 
     names = list(dict.fromkeys(environments)) or environment_names()
     click.echo(f"Synthesizing {', '.join(names)} ...", err=True)

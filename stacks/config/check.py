@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stacks.config.load import CONFIG_DIRECTORY, environment_names, load_configuration
+from stacks.config.files import CONFIG_DIRECTORY, environment_names
+from stacks.config.load import load_configuration
 from stacks.config.problems import ConfigError, Problem
 
 

@@ -13,6 +13,7 @@ from gateway.catalog import Catalog
 from gateway.validation import errors_of
 from stacks.config.document import Document
 from stacks.config.explain import explain, explain_ambiguous, explain_breach
+from stacks.config.files import CONFIG_DIRECTORY, environment_names
 from stacks.config.model import Environment
 from stacks.config.placement import misplaced
 from stacks.config.problems import ConfigError, Problem
@@ -25,20 +26,12 @@ from stacks.standby_catalog import unserved
 __all__ = [
     "CONFIG_DIRECTORY",
     "ConfigError",
-    "environment_names",
     "load_catalog",
     "load_configuration",
     "load_environment",
 ]
 
-CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
-
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-def environment_names(directory: Path = CONFIG_DIRECTORY) -> list[str]:
-    """Name the environments that have a file, sorted."""
-    return sorted(file.stem for file in directory.glob("*.yaml"))
 
 
 def load_environment(name: str, directory: Path = CONFIG_DIRECTORY) -> Environment:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gateway.catalog import Catalog
 from stacks.config.draft_4 import draft_4
-from stacks.config.load import CONFIG_DIRECTORY
+from stacks.config.files import CONFIG_DIRECTORY
 from stacks.config.model import Environment
 from stacks.config.schema_places import Schema
 

@@ -9,7 +9,7 @@ import pytest
 
 from operations import assemblies, synthesis
 from operations.assemblies import Written
-from stacks.config.load import environment_names
+from stacks.config.files import environment_names
 from tests.operations.conftest import Run
 
 
