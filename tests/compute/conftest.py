@@ -8,7 +8,8 @@ import aws_cdk as cdk
 import pytest
 
 from stacks.config.compute import Compute
-from stacks.config.load import environment_names, load_configuration
+from stacks.config.files import environment_names
+from stacks.config.load import load_configuration
 from stacks.config.model import Environment
 from stacks.platform import Platform
 from tests.compute.ecs_view import view_of_tasks

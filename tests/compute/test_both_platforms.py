@@ -9,7 +9,7 @@ import pytest
 from gatehouse import collector, names
 from gateway import DEFAULT_METRICS_PORT
 from gateway.settings import variable
-from stacks.config.load import environment_names
+from stacks.config.files import environment_names
 from tests.compute.differences import MEANT
 from tests.compute.view import Container, different
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config.load import ConfigError, environment_names, load_catalog, load_environment
+from stacks.config.files import environment_names
+from stacks.config.load import ConfigError, load_catalog, load_environment
 
 ProblemsAfter = Callable[..., list[str]]
 

@@ -9,7 +9,8 @@ from jsonschema import Draft4Validator
 from pydantic import BaseModel, Field
 
 from stacks.config.draft_4 import draft_4
-from stacks.config.load import CONFIG_DIRECTORY, environment_names, load_catalog, load_environment
+from stacks.config.files import CONFIG_DIRECTORY, environment_names
+from stacks.config.load import load_catalog, load_environment
 from stacks.config.schema import catalog_validator_schema, editor_schemas
 
 APPCONFIG_VALIDATOR_LIMIT_CHARACTERS = 32_768

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk import cx_api
 
-from stacks.config.load import environment_names
+from stacks.config.files import environment_names
 
 Template = dict[str, Any]
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stacks.config.load import environment_names, load_environment
+from stacks.config.files import environment_names
+from stacks.config.load import load_environment
 
 if TYPE_CHECKING:
     from tests.stacks.conftest import Assembly

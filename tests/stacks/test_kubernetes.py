@@ -9,8 +9,9 @@ import pytest
 
 from operations.manifests_source import read_source
 from stacks.config.compute import Compute, ExistingCluster
+from stacks.config.files import environment_names
 from stacks.config.image import Image
-from stacks.config.load import environment_names, load_configuration, load_environment
+from stacks.config.load import load_configuration, load_environment
 from stacks.config.model import Environment
 from stacks.config.network import ExistingVpc, Network
 from stacks.config.standby import Standby

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stacks.config.load import environment_names
+from stacks.config.files import environment_names
 from tests.stacks.policies import policies
 
 with warnings.catch_warnings():

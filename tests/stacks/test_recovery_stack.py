@@ -8,7 +8,8 @@ import pytest
 from gatehouse import names
 from gatehouse.recovery import steps
 from local.region_switch.plan import Plan, plan_of_resource
-from stacks.config.load import environment_names, load_environment
+from stacks.config.files import environment_names
+from stacks.config.load import load_environment
 from stacks.config.model import Environment
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from gatehouse import names
 from local.region_switch.plan import plan_of_resource, workflow_of
 from local.region_switch.rules import steps_of
 from operations.assembly import Stack, read_stacks
-from stacks.config.load import environment_names, load_environment
+from stacks.config.files import environment_names
+from stacks.config.load import load_environment
 from stacks.config.model import Environment
 from tests.stacks.invariants.regions import CROSSINGS, MENTIONS, crossings, mentions, resolved_elsewhere
 from tests.stacks.invariants.resource import strings
