@@ -20,8 +20,6 @@ DEFAULT_ENVIRONMENT = "dev"
 # Stack traces hold paths of the machine, so that no two would write the same bytes. `cdk --debug` turns
 # them on again.
 NO_STACK_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
-
-
 # How aws-cdk-lib begins what it says when the report holds something that forbids a deployment.
 _INVALID = "ValidationFailed"
 
